@@ -1,0 +1,31 @@
+"""One tree of errors. A message names the value, the place and the remedy; nothing else is raised on purpose."""
+
+from __future__ import annotations
+
+
+class WatchkeeperError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+
+class ConfigError(WatchkeeperError):
+    """A model's YAML file, or a setting in it, is wrong."""
+
+
+class CaptureError(WatchkeeperError):
+    """A captured record, or a capture object's key, cannot be read."""
+
+
+class ProfileError(WatchkeeperError):
+    """A profile cannot be read, or cannot be merged or compared with another."""
+
+
+class BaselineError(WatchkeeperError):
+    """A baseline is missing, too small or of another version."""
+
+
+class DatasetError(WatchkeeperError):
+    """A training or holdout set is missing, too small or malformed."""
+
+
+class RolloutError(WatchkeeperError):
+    """A version cannot be rolled out or rolled back."""

@@ -1,0 +1,218 @@
+"""Every name that two parts of the system must agree on: S3 keys, metrics, alarms, resources.
+
+The stacks (`infra`), the functions, the Spark jobs and the command line take names from here and nowhere else, so an
+alarm cannot watch a metric that nobody emits. Pure string functions; `--` separates a model's name from what follows,
+and a model's name never holds `--`, so `<model>--*` in a policy can never match another model's resources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from watchkeeper.errors import CaptureError
+
+NAMESPACE = "Watchkeeper"
+"""CloudWatch namespace of every metric emitted here; the one dimension is `Model`."""
+
+MODEL_DIMENSION = "Model"
+VARIANT = "AllTraffic"
+"""SageMaker refuses to update an endpoint whose variant changes its name, so it never changes."""
+
+PLATFORM_STACK = "Watchkeeper-Platform"
+
+
+class Metric(StrEnum):
+    """The bounded list of metrics a model publishes, however many features it has."""
+
+    ROWS_PROFILED = "RowsProfiled"
+    UNREADABLE_RECORDS = "UnreadableRecords"
+    WINDOW_ROWS = "WindowRows"
+    DRIFTED_FEATURES = "DriftedFeatures"
+    DRIFT_SCORE = "DriftScore"
+    PREDICTION_DRIFT = "PredictionDrift"
+    SUSPECT_VERSION = "SuspectVersion"
+
+
+class AlarmKind(StrEnum):
+    """One alarm a model for each kind; the alarm's name is `<model>--<kind>`."""
+
+    DRIFT = "drift"
+    PREDICTION_DRIFT = "prediction-drift"
+    SUSPECT_VERSION = "suspect-version"
+    UNREADABLE_CAPTURE = "unreadable-capture"
+    MISSING_CAPTURE = "missing-capture"
+    DEAD_LETTERS = "dead-letters"
+    FUNCTION_ERRORS = "function-errors"
+    AUTOMATION_FAILED = "automation-failed"
+    SERVER_ERRORS = "server-errors"
+    ATTENTION = "attention"
+
+
+def model_stack(model: str) -> str:
+    """Name of the CloudFormation stack of one model."""
+    return f"Watchkeeper-{model}"
+
+
+def alarm(model: str, kind: AlarmKind) -> str:
+    """CloudWatch alarm name of one kind for one model."""
+    return f"{model}--{kind}"
+
+
+def canary_alarm(endpoint_config: str) -> str:
+    """Alarm over one endpoint config's own errors, made for the time of its rollout."""
+    return f"{endpoint_config}--canary"
+
+
+def first_version_resource(model: str) -> str:
+    """SageMaker model and endpoint config name of the version that the template deploys."""
+    return f"{model}--v1"
+
+
+def endpoint_config(model: str, version: str, settings: str) -> str:
+    """Endpoint config name of a version under the serving settings `settings` (their canonical JSON)."""
+    return f"{model}--{version}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+
+
+def serving_parameter(model: str) -> str:
+    """SSM parameter that holds the serving settings of the YAML file last deployed."""
+    return f"/watchkeeper/{model}/serving"
+
+
+def layer_parameter(layer: str) -> str:
+    """SSM parameter that holds the ARN of the newest version of a Lambda layer."""
+    return f"/watchkeeper/platform/layers/{layer}"
+
+
+# --- S3 layout of the one data bucket -----------------------------------------------------------------------------
+
+
+def capture_prefix(model: str, version: str | None = None) -> str:
+    """Prefix under which SageMaker writes captures: `capture/<model>/[<version>/]`."""
+    return f"capture/{model}/" + (f"{version}/" if version else "")
+
+
+def labels_prefix(model: str) -> str:
+    """Prefix under which users write ground truth, by the hour in which it was collected."""
+    return f"labels/{model}/"
+
+
+def baseline_prefix(model: str, version: str | None = None) -> str:
+    """Prefix of a version's baseline: `baselines/<model>/[<version>/]`."""
+    return f"baselines/{model}/" + (f"{version}/" if version else "")
+
+
+def baseline_key(model: str, version: str) -> str:
+    """The baseline itself: the binning and the reference profile."""
+    return baseline_prefix(model, version) + "baseline.json"
+
+
+def verification_key(model: str, version: str) -> str:
+    """Recorded requests with the answers that the version gave, to verify a rollout."""
+    return baseline_prefix(model, version) + "verification.json"
+
+
+def profiles_prefix(model: str, baseline_id: str | None = None) -> str:
+    """Prefix of the profiles made against one baseline."""
+    return f"profiles/{model}/" + (f"{baseline_id}/" if baseline_id else "")
+
+
+def findings_prefix(model: str) -> str:
+    """Prefix of every verdict, with its evidence."""
+    return f"findings/{model}/"
+
+
+def findings_key(model: str, monitor: str, end: datetime) -> str:
+    """Where the findings of the window that ends at `end` (UTC) are kept."""
+    return f"{findings_prefix(model)}{monitor}/{end:%Y/%m/%d}/{end:%Y-%m-%dT%H%M%SZ}.json"
+
+
+def quarantine_key(model: str, capture_key: str) -> str:
+    """Where the unreadable records of one capture object are kept, with their reasons."""
+    return f"quarantine/{model}/{capture_key.removeprefix('capture/')}"
+
+
+def run_prefix(model: str, run: str) -> str:
+    """Prefix of everything one retraining run reads and writes.
+
+    `train/` and `holdout/labels/` hold CSV without a header (label first in `train/`), `holdout/features/` the requests
+    in the model's own input format, one row a line and in the same order as the labels; `manifest.json` describes them.
+    """
+    return f"training/{model}/{run}/"
+
+
+def incident_key(model: str, at: datetime, execution: str) -> str:
+    """Where the record of one rollback is kept."""
+    return f"incidents/{model}/{at:%Y-%m-%dT%H%M%SZ}-{execution}.json"
+
+
+@dataclass(frozen=True)
+class CaptureKey:
+    """What the key of a capture object says.
+
+    Attributes
+    ----------
+    version : the version that made every record in the object ("v1", "v2", …)
+    hour : start of the UTC hour under which SageMaker filed it
+    """
+
+    key: str
+    version: str
+    hour: datetime
+
+    @property
+    def part_name(self) -> str:
+        """A name derived from the whole key, so that repeats of one object write one profile."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:20]
+
+
+_TAIL = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/(?P<y>\d{4})/(?P<m>\d{2})/(?P<d>\d{2})/(?P<h>\d{2})/[^/]+$")
+
+
+def parse_capture_key(model: str, key: str, attached_prefix: str | None = None) -> CaptureKey:
+    """Read a capture object's key.
+
+    Keys are `capture/<model>/<version>/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>`. An endpoint that Watchkeeper did not
+    create captures to `attached_prefix` instead; what it serves there is version `v1`.
+
+    Raises
+    ------
+    CaptureError
+        The key is not of either form.
+    """
+    version, rest = None, ""
+    if key.startswith(capture_prefix(model)):
+        version, _, rest = key.removeprefix(capture_prefix(model)).partition("/")
+    elif attached_prefix is not None and key.startswith(attached_prefix):
+        version, rest = "v1", key.removeprefix(attached_prefix).lstrip("/")
+    match = _TAIL.match(rest)
+    if version is None or not re.fullmatch(r"v[1-9]\d*", version) or not match:
+        raise CaptureError(
+            f"The key {key!r} is not a capture of model {model!r}: expected "
+            f"'{capture_prefix(model)}<version>/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>'. "
+            "Write nothing else under the capture prefix."
+        )
+    try:
+        hour = datetime(int(match["y"]), int(match["m"]), int(match["d"]), int(match["h"]), tzinfo=UTC)
+    except ValueError as error:
+        raise CaptureError(f"The key {key!r} holds no such hour ({error}).") from error
+    return CaptureKey(key=key, version=version, hour=hour)
+
+
+def profile_key(model: str, baseline_id: str, capture: CaptureKey) -> str:
+    """Where the profile of one capture object is kept."""
+    return f"{hour_prefix(model, baseline_id, capture.hour)}{capture.part_name}.json"
+
+
+def hour_prefix(model: str, baseline_id: str, hour: datetime) -> str:
+    """Prefix of the profiles of one UTC hour."""
+    return f"{profiles_prefix(model, baseline_id)}{hour:%Y/%m/%d/%H}/"
+
+
+def window_hours(end: datetime, hours: int) -> list[datetime]:
+    """Starts of the UTC hours that the window of `hours` hours before `end` touches, oldest first."""
+    last = (end - timedelta(microseconds=1)).replace(minute=0, second=0, microsecond=0)
+    return [last - timedelta(hours=back) for back in reversed(range(hours))]
