@@ -1,0 +1,77 @@
+"""Build the Lambda layers, without Docker, from the versions that requirements.txt pins.
+
+`build/layers/arm64/<layer>/` is what is deployed: wheels for Lambda's Python and processor. The embedded AWS cannot run
+those on another machine, so `build/layers/host/<layer>/` holds the same packages for this one, and `build/runtime/` what
+Lambda's own runtime brings along (the runtime client and boto3). Each layer says in a marker file what it was built for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.txt"
+BUILD = ROOT / "build"
+LAMBDA_PYTHON, LAMBDA_PLATFORM = "3.13", "aarch64-manylinux_2_34"
+HOST_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+LIMIT_MB = 210
+
+
+def main() -> None:
+    """Build what is missing or out of date."""
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["watchkeeper"]["layers"]
+    for layer in ("core", "analysis"):
+        for folder, python, target in (
+            (BUILD / "layers" / "arm64" / layer, LAMBDA_PYTHON, LAMBDA_PLATFORM),
+            (BUILD / "layers" / "host" / layer, HOST_PYTHON, None),
+        ):
+            _build(layer, layers[layer], folder / "python", python, target)
+    _build("runtime", layers["runtime"], BUILD / "runtime", HOST_PYTHON, None)
+    total = sum(_size_mb(BUILD / "layers" / "arm64" / layer) for layer in ("core", "analysis"))
+    if total > LIMIT_MB:
+        sys.exit(f"The layers weigh {total:.0f} MB together; the limit here is {LIMIT_MB} MB (Lambda's is 250 MB).")
+
+
+def _build(layer: str, packages: list[str], folder: Path, python: str, target: str | None) -> None:
+    marker = {
+        "layer": layer,
+        "lock": hashlib.sha256(LOCK.read_bytes() + json.dumps(packages).encode()).hexdigest(),
+        "python": python,
+        "platform": target or f"{platform.machine()}-{sys.platform}",
+    }
+    marker_file = folder / "watchkeeper-layer.json"
+    if marker_file.exists() and json.loads(marker_file.read_text()) == marker:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--no-compile-bytecode"]
+    command += ["--link-mode", "copy", "--target", str(folder), "--constraint", str(LOCK), "--python-version", python]
+    # Packages without a wheel for this host are built from source; for Lambda only wheels will do.
+    command += ["--python-platform", target, "--only-binary", ":all:"] if target else ["--python", sys.executable]
+    subprocess.run([*command, *packages], check=True)
+    _trim(folder)
+    marker_file.write_text(json.dumps(marker, sort_keys=True) + "\n")
+    print(f"built {folder.relative_to(ROOT)}: {_size_mb(folder):.0f} MB")
+
+
+def _trim(folder: Path) -> None:
+    """Delete what no import needs. Shared objects stay as they are: stripping them breaks scipy."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and path.name in ("tests", "__pycache__", "bin", "include"):
+            shutil.rmtree(path)
+        elif path.is_file() and (path.suffix in (".pyi", ".pyx", ".pxd", ".h", ".f90") or path.name in ("RECORD", "INSTALLER", ".lock")):
+            path.unlink()
+
+
+def _size_mb(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+if __name__ == "__main__":
+    main()
