@@ -5,7 +5,6 @@ SHELL := /bin/sh
 ENV := .venv
 PY := $(ENV)/bin/python
 export PATH := $(CURDIR)/$(ENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
-export JAVA_HOME := $(if $(wildcard $(ENV)/java-home),$(CURDIR)/$(ENV)/java-home,$(JAVA_HOME))
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := true
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := true
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true

@@ -65,7 +65,9 @@ def _trim(folder: Path) -> None:
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and path.name in ("tests", "__pycache__", "bin", "include"):
             shutil.rmtree(path)
-        elif path.is_file() and (path.suffix in (".pyi", ".pyx", ".pxd", ".h", ".f90") or path.name in ("RECORD", "INSTALLER", ".lock")):
+        elif path.is_file() and (
+            path.suffix in (".pyi", ".pyx", ".pxd", ".h", ".f90") or path.name in ("RECORD", "INSTALLER", ".lock")
+        ):
             path.unlink()
 
 

@@ -40,7 +40,9 @@ def _runs(program: str, pattern: str, at_least: int) -> bool:
 def _install(package: str) -> None:
     pin = next(line for line in PINS.read_text().splitlines() if line.startswith(f"{package}=="))
     print(f"installing {pin} into the virtual environment, as this machine has no suitable program")
-    subprocess.run([sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable, pin], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable, pin], check=True
+    )
 
 
 def _package_folder(name: str) -> Path:

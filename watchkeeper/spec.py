@@ -1,7 +1,7 @@
 """What the running system needs to know of one model: the YAML file, validated and resolved.
 
-`watchkeeper.config` reads and validates the YAML with pydantic when the stack is synthesized; functions and Spark jobs
-read the result, a JSON file deployed beside their code, with the standard library alone: a cold start pays nothing for it.
+`watchkeeper.config` reads and validates the YAML with pydantic when the stack is synthesized. Functions and Spark jobs
+read the result, a JSON file deployed beside their code, with the standard library alone: cold starts pay nothing for it.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class DriftMonitor:
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
-    `metric` is better when higher for roc_auc and accuracy, when lower for rmse. The candidate passes when the paired
-    bootstrap's lower bound of its gain (at `confidence`) is at least `-maximum_loss` and the gain at least `minimum_gain`.
+    `metric` is better when higher for roc_auc and accuracy, when lower for rmse. The candidate passes when its gain is
+    at least `minimum_gain` and the paired bootstrap's lower bound of it (at `confidence`) at least `-maximum_loss`.
     """
 
     metric: str
@@ -129,7 +129,7 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Rollout:
-    """How a version gets its traffic, and when its rollout is undone. Times in seconds, sizes in percent of capacity."""
+    """How a version gets its traffic, and when that is undone. Times in seconds, sizes in percent of capacity."""
 
     strategy: Strategy
     size_percent: int

@@ -1,0 +1,1 @@
+"""`watchkeeper demo`: the whole loop on the embedded AWS, told in acts."""

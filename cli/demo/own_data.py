@@ -1,0 +1,90 @@
+"""Describe a user's own file as a model: the YAML that the demo deploys for `--data FILE --label COLUMN`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from cli.first_version import MISSING
+from watchkeeper.errors import DatasetError
+from watchkeeper.spec import Task
+
+_POSITIVE = ("1", "true", "yes", "y", "positive")
+_MOST_CLASSES = 30
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet file as it is; texts stripped, the usual words for missing understood.
+
+    Raises
+    ------
+    DatasetError
+        The file is neither, or has no rows.
+    """
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, skipinitialspace=True, na_values=MISSING, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read as CSV or Parquet ({error}).") from error
+    if table.empty:
+        raise DatasetError(f"{path}: holds no rows.")
+    return table
+
+
+def describe(table: pd.DataFrame, label: str, source: Path, like: dict[str, Any]) -> str:
+    """YAML for a model that predicts `label` from the table's other columns; the rest of it as in `like`.
+
+    Columns that identify a row (a text of its own in most rows) or never change are left out.
+
+    Raises
+    ------
+    DatasetError
+        There is no such label column, or nothing to predict it from.
+    """
+    if label not in table.columns:
+        raise DatasetError(f"{source}: has no column {label!r}. Its columns: {', '.join(map(str, table.columns))}.")
+    features = {str(name): kind for name in table.columns if name != label and (kind := _kind(table[name]))}
+    if not features:
+        raise DatasetError(f"{source}: no column beside {label!r} varies, so nothing can be predicted from it.")
+    task, positive = _task(table[label])
+    document = like | {
+        "name": re.sub(r"[^a-z0-9]+", "-", f"my-{source.stem.lower()}").strip("-")[:30].rstrip("-"),
+        "description": f"Predicts {label} from {source.name}"[:200],
+        "task": str(task),
+        "label": {"name": label} | ({"positive": positive} if positive else {}),
+        "input": {"features": features},
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _kind(column: pd.Series[Any]) -> str | None:
+    values = column.dropna()
+    if values.nunique() < 2:
+        return None
+    if pd.api.types.is_bool_dtype(values):
+        return "category"
+    if pd.api.types.is_numeric_dtype(values):
+        return "integer" if (values == values.round()).all() else "number"
+    return None if values.nunique() > 0.5 * len(values) else "category"
+
+
+def _task(labels: pd.Series[Any]) -> tuple[Task, str | None]:
+    values = labels.dropna()
+    classes = [str(value) for value in values.unique()]
+    if len(classes) < 2:
+        raise DatasetError(f"The label {labels.name!r} has the one value {classes}: there is nothing to predict.")
+    if len(classes) == 2:
+        known = [name for name in classes if name.lower() in _POSITIVE]
+        rarer = str(values.value_counts().idxmin())
+        return Task.BINARY, known[0] if known else rarer
+    if pd.api.types.is_float_dtype(values) or len(classes) > _MOST_CLASSES:
+        if not pd.api.types.is_numeric_dtype(values):
+            raise DatasetError(f"The label {labels.name!r} has {len(classes)} different texts: choose a column with fewer.")
+        return Task.REGRESSION, None
+    return Task.MULTICLASS, None

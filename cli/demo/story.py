@@ -1,0 +1,186 @@
+"""The demo, act by act: serve, watch, drift, alarm, label, retrain, roll out, and roll back what was bad."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from rich.panel import Panel
+
+from cli import first_version
+from cli.console import console, note, step
+from cli.demo.outcome import Outcome
+from cli.demo.stage import DemoError, Stage
+from cli.demo.world import World
+from cli.project import ROOT, synthesize
+from localcloud.client import LocalCloud
+from watchkeeper import naming
+from watchkeeper.config import ModelConfig
+from watchkeeper.naming import AlarmKind
+
+FLAW = {"standardise": "request"}
+"""The flaw of the version that must be rolled back: see examples/credit/README.md."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """How much of everything the demo plays.
+
+    `certain` says that the drift is strong enough that an alarm must follow; on a user's own data it may not.
+    """
+
+    rows_an_hour: int = 420
+    healthy_hours: int = 8
+    drift_limit_hours: int = 12
+    recovery_limit_hours: int = 12
+    certain: bool = True
+
+
+def play(model: ModelConfig, model_file: Path, world: World, script: Script, home: Path) -> Iterator[Outcome]:
+    """Play all acts; yields the outcome while the embedded AWS is still up."""
+    with step("Training the first version on the baseline data"):
+        baseline = world.baseline()
+        artefact = first_version.train(model, baseline[[model.label.name, *model.input.features]])
+    with step("Starting the embedded AWS"):
+        cloud = LocalCloud.start(home / "aws")
+    with cloud:
+        stage = Stage(cloud, model, world, script.rows_an_hour)
+        outcome = Outcome(stage)
+        deploy(stage, model_file, home, artefact)
+        establish_baseline(stage)
+        outcome.mark("deployed")
+        healthy(stage, script)
+        outcome.mark("healthy")
+        if drift(stage, script):
+            outcome.mark("drifted")
+            retrain(stage, script)
+            outcome.mark("recovered")
+        go_wrong_and_back(stage)
+        outcome.mark("rolled back")
+        yield outcome
+
+
+def deploy(stage: Stage, model_file: Path, home: Path, artefact: bytes) -> None:
+    """Synthesize the templates and deploy them with the CDK command line; upload the first version in between."""
+    cloud, model = stage.cloud, stage.model
+    assembly = home / "cdk.out"
+    with step("Synthesizing the CloudFormation templates"):
+        synthesize(str(model_file), assembly)
+    with step("Deploying the platform (cdk bootstrap, cdk deploy)"):
+        cloud.bootstrap()
+        cloud.deploy(assembly, [naming.PLATFORM_STACK])
+    with step(f"Deploying the model {model.name} (cdk deploy)"):
+        upload_first_version(stage, artefact)
+        cloud.deploy(assembly, ["--exclusively", naming.model_stack(model.name)])
+
+
+def upload_first_version(stage: Stage, artefact: bytes) -> None:
+    """Put the first version's artefact where the model's template expects it."""
+    platform = stage.cloud.client("cloudformation").describe_stacks(StackName=naming.PLATFORM_STACK)["Stacks"][0]
+    bucket = next(output["OutputValue"] for output in platform["Outputs"] if output["OutputKey"] == "DataBucketName")
+    stage.cloud.client("s3").put_object(Bucket=bucket, Key=first_version.artefact_key(stage.model.name), Body=artefact)
+
+
+def establish_baseline(stage: Stage) -> None:
+    """Let the onboarding machine make the baseline of version 1."""
+    with step("Establishing the baseline (Step Functions, two Spark jobs, a batch transform)"):
+        key = first_version.source_key(stage.model.name)
+        with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+            stage.world.baseline().to_csv(file.name, index=False)
+            stage.cloud.client("s3").upload_file(file.name, stage.bucket, key)
+        execution = stage.start("Onboarding", data=f"s3://{stage.bucket}/{key}", version="v1")
+        finish(stage, execution, "Onboarding")
+    if stage.serving_version() != "v1":
+        raise DemoError(f"Version v1 should be on record as serving, but {stage.serving_version()} is.")
+
+
+def healthy(stage: Stage, script: Script) -> None:
+    """Hours of traffic like the baseline; no alarm may fire."""
+    with step(f"{script.healthy_hours} hours of healthy traffic") :
+        stage.to_the_hour()
+        stage.hours(script.healthy_hours)
+    state = stage.alarm_state(AlarmKind.DRIFT)
+    note(f"drift alarm: {state}")
+    if script.certain and state != "OK":
+        raise DemoError(f"On healthy traffic the drift alarm should be OK, but is {state}.")
+
+
+def drift(stage: Stage, script: Script) -> bool:
+    """The world changes; the alarm fires and says why."""
+    stage.world.drift()
+    note(f"the world changes: {stage.world.change}")
+    with step("Traffic from the changed world, until the drift alarm fires"):
+        try:
+            stage.until(lambda: stage.alarm_state(AlarmKind.DRIFT) == "ALARM", "drift alarm", script.drift_limit_hours)
+        except DemoError:
+            if script.certain:
+                raise
+            note("no drift alarm: the rows sent are not materially unlike the baseline")
+            return False
+        stage.cloud.settle()
+    show_message(stage, "alarm")
+    return True
+
+
+def retrain(stage: Stage, script: Script) -> None:
+    """Labels arrive; the retraining that the alarm started goes on, and its canary succeeds."""
+    with step("Labels arrive; retraining, gate, canary (Step Functions, SageMaker, Spark)"):
+        stage.hours(2)
+        labelled = stage.traffic.hand_in_labels(stage.cloud.now())
+        stage.until(lambda: stage.serving_version() == "v2" or ended(stage, "Retraining"), "new version", 12)
+    note(f"{labelled} labelled rows handed in; serving now: {stage.serving_version()}")
+    if stage.serving_version() != "v2":
+        if script.certain:
+            raise DemoError(f"Version v2 should serve after retraining, but {stage.serving_version()} does.")
+        show_message(stage, "candidate-rejected")
+        return
+    show_message(stage, "version-deployed")
+    with step("Traffic on the new version, until the drift alarm clears"):
+        stage.until(lambda: stage.alarm_state(AlarmKind.DRIFT) == "OK", "all-clear", script.recovery_limit_hours)
+
+
+def go_wrong_and_back(stage: Stage) -> None:
+    """A flawed version passes every offline gate and its canary; its predictions give it away and it is rolled back."""
+    good = stage.serving_version()
+    with step("A flawed version is trained and passes gate and canary"):
+        stage.traffic.hand_in_labels(stage.cloud.now())
+        execution = stage.start("Retraining", reason="a person tries another scaling of the features", hyperparameters=FLAW)
+        stage.until(lambda: stage.status(execution) != "RUNNING", "end of the flawed version's retraining", 12)
+    note(f"serving now: {stage.serving_version()}")
+    if stage.serving_version() == good:
+        note("the gate or the canary already stopped it")
+        return
+    with step("Its predictions drift while its inputs do not: automatic rollback"):
+        stage.until(lambda: stage.serving_version() == good, "rollback", 12)
+        stage.until(lambda: ended(stage, "Rollback"), "end of the rollback", 2)
+    show_message(stage, "rolled-back")
+
+
+def finish(stage: Stage, execution: str, name: str) -> None:
+    """Let time pass, without traffic, until the execution has ended well."""
+    for _ in range(120):
+        if (status := stage.status(execution)) != "RUNNING":
+            break
+        stage.cloud.advance(timedelta(minutes=1))
+    if status != "SUCCEEDED":
+        answer = stage.cloud.client("stepfunctions").describe_execution(executionArn=execution)
+        raise DemoError(f"{name} ended as {status}: {answer.get('error')}: {answer.get('cause')}")
+
+
+def ended(stage: Stage, machine: str) -> bool:
+    """Whether the machine has run and no execution of it is running."""
+    executions = stage.executions(machine)
+    return bool(executions) and all(execution["status"] != "RUNNING" for execution in executions)
+
+
+def show_message(stage: Stage, kind: str) -> None:
+    """Show the newest message of a kind as its receiver sees it."""
+    messages = stage.messages(kind)
+    if messages:
+        detail = messages[-1]["detail"]
+        console.print(Panel(detail["body"], title=detail["subject"], title_align="left", border_style="yellow"))

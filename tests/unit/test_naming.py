@@ -1,0 +1,75 @@
+"""Names that two parts of the system must agree on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from watchkeeper import naming
+from watchkeeper.errors import CaptureError
+
+KEY = "capture/credit/v3/credit/AllTraffic/2026/11/21/09/00-12-x.jsonl"
+
+
+def test_a_capture_key_tells_its_version_and_hour() -> None:
+    # when
+    capture = naming.parse_capture_key("credit", KEY)
+    # then
+    assert (capture.version, capture.hour) == ("v3", datetime(2026, 11, 21, 9, tzinfo=UTC))
+
+
+def test_the_profile_of_a_capture_has_one_key_however_often_it_is_made() -> None:
+    # given
+    first, again = (naming.parse_capture_key("credit", KEY) for _ in range(2))
+    other = naming.parse_capture_key("credit", KEY.replace("00-12", "00-13"))
+    # when
+    keys = {naming.profile_key("credit", "b1", capture) for capture in (first, again, other)}
+    # then
+    assert len(keys) == 2
+    assert all(key.startswith("profiles/credit/b1/2026/11/21/09/") for key in keys)
+
+
+def test_an_attached_endpoint_captures_elsewhere_and_counts_as_version_1() -> None:
+    # when
+    capture = naming.parse_capture_key("credit", "data/capture/legacy/Main/2026/11/21/09/x.jsonl", "data/capture")
+    # then
+    assert capture.version == "v1"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "capture/credit/v3/readme.txt",
+        "capture/other/v3/e/AllTraffic/2026/11/21/09/x.jsonl",
+        "capture/credit/latest/e/AllTraffic/2026/11/21/09/x.jsonl",
+        "capture/credit/v1/e/AllTraffic/2026/13/21/09/x.jsonl",
+        "capture/credit/v1/e/AllTraffic/2026/11/21/09/",
+    ],
+)
+def test_a_key_that_is_no_capture_is_refused_by_name(key: str) -> None:
+    # when / then
+    with pytest.raises(CaptureError, match="credit"):
+        naming.parse_capture_key("credit", key)
+
+
+def test_a_window_on_the_hour_holds_closed_hours_only() -> None:
+    # when
+    hours = naming.window_hours(datetime(2026, 11, 21, 9, tzinfo=UTC), 3)
+    # then
+    assert [hour.hour for hour in hours] == [6, 7, 8]
+
+
+def test_a_window_within_an_hour_takes_that_hour_in() -> None:
+    # when
+    hours = naming.window_hours(datetime(2026, 11, 21, 9, 5, tzinfo=UTC), 2)
+    # then
+    assert [hour.hour for hour in hours] == [8, 9]
+
+
+def test_changed_settings_give_the_same_version_another_endpoint_config() -> None:
+    # when
+    names = {naming.endpoint_config("credit", "v2", settings) for settings in ('{"count":1}', '{"count":2}')}
+    # then
+    assert len(names) == 2
+    assert all(name.startswith("credit--v2-") for name in names)
