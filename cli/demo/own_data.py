@@ -85,6 +85,8 @@ def _task(labels: pd.Series[Any]) -> tuple[Task, str | None]:
         return Task.BINARY, known[0] if known else rarer
     if pd.api.types.is_float_dtype(values) or len(classes) > _MOST_CLASSES:
         if not pd.api.types.is_numeric_dtype(values):
-            raise DatasetError(f"The label {labels.name!r} has {len(classes)} different texts: choose a column with fewer.")
+            raise DatasetError(
+                f"The label {labels.name!r} has {len(classes)} different texts: choose a column with fewer."
+            )
         return Task.REGRESSION, None
     return Task.MULTICLASS, None

@@ -88,14 +88,19 @@ class Stage:
 
     def _last_words(self) -> str:
         telling = [entry for entry in self.cloud.timeline() if entry["kind"] not in ("state", "schedule")]
-        return "\n".join(f"  {entry['at'][:19]} {entry['kind']} {entry['subject']} {json.dumps(entry['detail'])[:300]}" for entry in telling[-12:])
+        return "\n".join(
+            f"  {entry['at'][:19]} {entry['kind']} {entry['subject']} {json.dumps(entry['detail'])[:300]}"
+            for entry in telling[-12:]
+        )
 
     # --- what is the case -----------------------------------------------------------------------------------------
 
     def alarm_state(self, kind: naming.AlarmKind) -> str:
         """OK, ALARM or INSUFFICIENT_DATA."""
         name = naming.alarm(self.model.name, kind)
-        answer = self.cloud.client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        answer = self.cloud.client("cloudwatch").describe_alarms(
+            AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
         found = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
         if not found:
             raise DemoError(f"There is no alarm {name!r}.")
@@ -103,9 +108,11 @@ class Stage:
 
     def serving_version(self) -> str | None:
         """The version on record as serving."""
-        item = self.cloud.client("dynamodb").get_item(
-            TableName=self.outputs["StateTableName"], Key={"pk": {"S": "serving"}}, ConsistentRead=True
-        ).get("Item")
+        item = (
+            self.cloud.client("dynamodb")
+            .get_item(TableName=self.outputs["StateTableName"], Key={"pk": {"S": "serving"}}, ConsistentRead=True)
+            .get("Item")
+        )
         return item["version"]["S"] if item else None
 
     def start(self, machine: str, **machine_input: Any) -> str:
@@ -117,7 +124,9 @@ class Stage:
 
     def executions(self, machine: str) -> list[dict[str, Any]]:
         """Executions of a state machine, newest first."""
-        answer = self.cloud.client("stepfunctions").list_executions(stateMachineArn=self.outputs[f"{machine}MachineArn"])
+        answer = self.cloud.client("stepfunctions").list_executions(
+            stateMachineArn=self.outputs[f"{machine}MachineArn"]
+        )
         return list(answer["executions"])
 
     def status(self, execution: str) -> str:
@@ -127,4 +136,6 @@ class Stage:
     def messages(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Messages that people were sent, oldest first; `kind` picks some."""
         found = self.cloud.messages()
-        return [message for message in found if kind is None or message["detail"].get("attributes", {}).get("kind") == kind]
+        return [
+            message for message in found if kind is None or message["detail"].get("attributes", {}).get("kind") == kind
+        ]

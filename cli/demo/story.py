@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +15,7 @@ from cli.console import console, note, step
 from cli.demo.outcome import Outcome
 from cli.demo.stage import DemoError, Stage
 from cli.demo.world import World
-from cli.project import ROOT, synthesize
+from cli.project import synthesize
 from localcloud.client import LocalCloud
 from watchkeeper import naming
 from watchkeeper.config import ModelConfig
@@ -72,18 +70,23 @@ def deploy(stage: Stage, model_file: Path, home: Path, artefact: bytes) -> None:
     with step("Synthesizing the CloudFormation templates"):
         synthesize(str(model_file), assembly)
     with step("Deploying the platform (cdk bootstrap, cdk deploy)"):
-        cloud.bootstrap()
-        cloud.deploy(assembly, [naming.PLATFORM_STACK])
+        deploy_platform(cloud, assembly)
     with step(f"Deploying the model {model.name} (cdk deploy)"):
-        upload_first_version(stage, artefact)
+        upload_first_version(cloud, model.name, artefact)
         cloud.deploy(assembly, ["--exclusively", naming.model_stack(model.name)])
 
 
-def upload_first_version(stage: Stage, artefact: bytes) -> None:
+def deploy_platform(cloud: LocalCloud, assembly: Path) -> None:
+    """Bootstrap, then what all models share."""
+    cloud.bootstrap()
+    cloud.deploy(assembly, [naming.PLATFORM_STACK])
+
+
+def upload_first_version(cloud: LocalCloud, model: str, artefact: bytes) -> None:
     """Put the first version's artefact where the model's template expects it."""
-    platform = stage.cloud.client("cloudformation").describe_stacks(StackName=naming.PLATFORM_STACK)["Stacks"][0]
+    platform = cloud.client("cloudformation").describe_stacks(StackName=naming.PLATFORM_STACK)["Stacks"][0]
     bucket = next(output["OutputValue"] for output in platform["Outputs"] if output["OutputKey"] == "DataBucketName")
-    stage.cloud.client("s3").put_object(Bucket=bucket, Key=first_version.artefact_key(stage.model.name), Body=artefact)
+    cloud.client("s3").put_object(Bucket=bucket, Key=first_version.artefact_key(model), Body=artefact)
 
 
 def establish_baseline(stage: Stage) -> None:
@@ -101,7 +104,7 @@ def establish_baseline(stage: Stage) -> None:
 
 def healthy(stage: Stage, script: Script) -> None:
     """Hours of traffic like the baseline; no alarm may fire."""
-    with step(f"{script.healthy_hours} hours of healthy traffic") :
+    with step(f"{script.healthy_hours} hours of healthy traffic"):
         stage.to_the_hour()
         stage.hours(script.healthy_hours)
     state = stage.alarm_state(AlarmKind.DRIFT)
@@ -149,7 +152,9 @@ def go_wrong_and_back(stage: Stage) -> None:
     good = stage.serving_version()
     with step("A flawed version is trained and passes gate and canary"):
         stage.traffic.hand_in_labels(stage.cloud.now())
-        execution = stage.start("Retraining", reason="a person tries another scaling of the features", hyperparameters=FLAW)
+        execution = stage.start(
+            "Retraining", reason="a person tries another scaling of the features", hyperparameters=FLAW
+        )
         stage.until(lambda: stage.status(execution) != "RUNNING", "end of the flawed version's retraining", 12)
     note(f"serving now: {stage.serving_version()}")
     if stage.serving_version() == good:

@@ -57,7 +57,9 @@ class FileWorld:
     `in_order` nothing is simulated: rows come as the file has them, and what drifts is what really drifted.
     """
 
-    def __init__(self, table: pd.DataFrame, label: str, *, in_order: bool, traffic: pd.DataFrame | None, seed: int = 7) -> None:
+    def __init__(
+        self, table: pd.DataFrame, label: str, *, in_order: bool, traffic: pd.DataFrame | None, seed: int = 7
+    ) -> None:
         self.name = "your file"
         if in_order or traffic is not None:
             share = len(table) if traffic is not None else len(table) // 2
@@ -82,7 +84,9 @@ class FileWorld:
         rows = self._traffic.iloc[places].copy()
         if self._drifting and self._shifted:
             moved = rows[self._shifted] + self._baseline[self._shifted].std()
-            rows[self._shifted] = moved.round() if pd.api.types.is_integer_dtype(self._baseline[self._shifted]) else moved
+            rows[self._shifted] = (
+                moved.round() if pd.api.types.is_integer_dtype(self._baseline[self._shifted]) else moved
+            )
         return rows
 
     def drift(self) -> None:

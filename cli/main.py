@@ -1,0 +1,133 @@
+"""Arguments of the `watchkeeper` command, and which module answers them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.console import errors
+from watchkeeper import __version__
+from watchkeeper.errors import WatchkeeperError
+
+_DEMO = """\
+Runs the whole loop on this machine, with no AWS account: trains and deploys a model to an embedded AWS from the real
+templates, establishes its baseline, sends healthy traffic, then drifted traffic until the alarm fires, hands in labels,
+retrains, rolls out behind a canary, then does the same with a flawed version and lets it be rolled back. Takes a few
+minutes and writes an HTML report."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; a mistake of the user's is one message and exit status 2, a failed check exit status 1."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except WatchkeeperError as error:
+        errors.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("stopped")
+        sys.exit(130)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's whole grammar."""
+    top = argparse.ArgumentParser(
+        prog="watchkeeper",
+        description="Watches machine-learning models on AWS, says what changed and why, and puts it right.",
+    )
+    top.add_argument("--version", action="version", version=f"watchkeeper {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run the whole loop on this machine", description=_DEMO)
+    demo.add_argument(
+        "--data", type=Path, metavar="FILE", help="a CSV or Parquet file of your own, instead of the example"
+    )
+    demo.add_argument("--label", metavar="COLUMN", help="with --data: the column to predict")
+    demo.add_argument("--in-order", action="store_true", help="with --data: rows are in time order; simulate no drift")
+    demo.add_argument("--traffic", type=Path, metavar="FILE", help="with --data: later rows to serve, in order")
+    demo.add_argument(
+        "--report", type=Path, default=Path("build/demo-report.html"), metavar="FILE", help="default: %(default)s"
+    )
+    demo.add_argument(
+        "--home", type=Path, default=Path(".localcloud/demo"), metavar="DIR", help="scratch folder (%(default)s)"
+    )
+    demo.set_defaults(run=_demo)
+
+    local = commands.add_parser("local", help="the embedded AWS, to play with").add_subparsers(
+        required=True, metavar="up|down"
+    )
+    up = local.add_parser("up", help="start it, in real time, and say how to point the AWS CLI at it")
+    up.add_argument("--port", type=int, default=4599, help="default: %(default)s")
+    up.add_argument("--deploy", metavar="MODEL", help="also deploy the platform and this model of models/ to it")
+    up.set_defaults(run=_local_up)
+    local.add_parser("down", help="stop it").set_defaults(run=_local_down)
+
+    prepare = commands.add_parser("prepare", help="train a model's first version here and upload it")
+    prepare.add_argument("model", help="a model's name, or its YAML file")
+    prepare.add_argument(
+        "--data", type=Path, metavar="FILE", help="training data with the label (default: baseline.data of the YAML)"
+    )
+    prepare.add_argument(
+        "--artefact", type=Path, metavar="FILE", help="a model.tar.gz that exists already, instead of training"
+    )
+    prepare.set_defaults(run=_prepare)
+
+    baseline = commands.add_parser("baseline", help="make version 1's baseline in the account, and wait for it")
+    baseline.add_argument("model", help="a model's name, or its YAML file")
+    baseline.set_defaults(run=_baseline)
+
+    check = commands.add_parser("validate", help="check models' YAML files")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_validate)
+    commands.add_parser("schema", help="print the JSON schema of a model's YAML file").set_defaults(run=_schema)
+    return top
+
+
+# The modules below are imported when their command runs, so that `--help` and `validate` answer at once.
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from cli.demo.command import run
+
+    run(options)
+
+
+def _local_up(options: argparse.Namespace) -> None:
+    from cli.local import up
+
+    up(options.port, options.deploy)
+
+
+def _local_down(options: argparse.Namespace) -> None:
+    from cli.local import down
+
+    down()
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from cli.onboarding import prepare
+
+    prepare(options.model, options.data, options.artefact)
+
+
+def _baseline(options: argparse.Namespace) -> None:
+    from cli.onboarding import baseline
+
+    baseline(options.model)
+
+
+def _validate(options: argparse.Namespace) -> None:
+    from cli.console import console
+    from watchkeeper.config import load_models
+
+    for model in load_models(options.files):
+        console.print(f"[green]✓[/] {model.name}: {model.task}, {len(model.input.features)} features")
+
+
+def _schema(options: argparse.Namespace) -> None:
+    from watchkeeper.config import json_schema
+
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")

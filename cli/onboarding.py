@@ -1,0 +1,91 @@
+"""`watchkeeper prepare` and `watchkeeper baseline`: a model's first version and its baseline, in the account in use."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import first_version
+from cli.console import note, step
+from cli.project import find_model
+from watchkeeper import naming
+from watchkeeper.config import ModelConfig
+from watchkeeper.errors import DatasetError, WatchkeeperError
+
+_POLL_SECONDS = 10
+
+
+class AccountError(WatchkeeperError):
+    """The account in use lacks something, or refuses it."""
+
+
+def prepare(name: str, data: Path | None, artefact: Path | None) -> None:
+    """Train the first version here (or take `artefact`) and upload it with its data to the data bucket."""
+    model = find_model(name)
+    source = data or (Path(model.baseline.data) if model.baseline.data else None)
+    if source is None:
+        raise DatasetError(
+            f"{model.name} has no baseline data: give --data FILE, or set baseline.data in its YAML file."
+        )
+    table = first_version.read_table(source, model)
+    if artefact is None:
+        with step(f"Training version 1 of {model.name} on {len(table)} rows"):
+            archive = first_version.train(model, table)
+    else:
+        archive = artefact.read_bytes()
+    bucket = stack_outputs(naming.PLATFORM_STACK)["DataBucketName"]
+    with step(f"Uploading to s3://{bucket}/{naming.run_prefix(model.name, first_version.INITIAL_RUN)}"):
+        s3 = boto3.client("s3")
+        s3.put_object(Bucket=bucket, Key=first_version.artefact_key(model.name), Body=archive)
+        with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+            table.to_csv(file.name, index=False)
+            s3.upload_file(file.name, bucket, first_version.source_key(model.name))
+    note(f"next: npx cdk deploy -a cdk.out --exclusively {naming.model_stack(model.name)}")
+
+
+def baseline(name: str) -> None:
+    """Start the onboarding machine and wait until version 1 has its baseline."""
+    model = find_model(name)
+    outputs = stack_outputs(naming.PLATFORM_STACK) | stack_outputs(naming.model_stack(model.name))
+    source = f"s3://{outputs['DataBucketName']}/{first_version.source_key(model.name)}"
+    machine = boto3.client("stepfunctions")
+    execution = machine.start_execution(
+        stateMachineArn=outputs["OnboardingMachineArn"], input=json.dumps({"data": source, "version": "v1"})
+    )["executionArn"]
+    with step(f"Making the baseline of {model.name} (two Glue jobs and a batch transform; some minutes)"):
+        while (answer := machine.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            time.sleep(_POLL_SECONDS)  # another machine's work can only be polled
+    if answer["status"] != "SUCCEEDED":
+        raise AccountError(f"Onboarding ended as {answer['status']}: {answer.get('error')}: {answer.get('cause')}")
+    note(f"the drift monitor now looks every {_every(model)}")
+
+
+def _every(model: ModelConfig) -> str:
+    return model.spec().drift.schedule.removeprefix("rate(").removesuffix(")")
+
+
+def stack_outputs(stack: str) -> dict[str, str]:
+    """Outputs of a deployed stack.
+
+    Raises
+    ------
+    AccountError
+        There are no credentials, or the stack is not deployed.
+    """
+    try:
+        answer: dict[str, Any] = dict(boto3.client("cloudformation").describe_stacks(StackName=stack))
+    except ClientError as error:
+        raise AccountError(
+            f"Stack {stack}: {error.response['Error']['Message']}. Deploy it first: see README.md."
+        ) from error
+    except BotoCoreError as error:
+        raise AccountError(
+            f"AWS cannot be reached ({error}). Set AWS_PROFILE and AWS_REGION, or run `aws configure`."
+        ) from error
+    return {output["OutputKey"]: output["OutputValue"] for output in answer["Stacks"][0].get("Outputs", [])}

@@ -1,0 +1,61 @@
+"""The page: what it says, as data; how it looks is in `page.html.j2`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of what happened and when; `tone` is plain, bad, act or good."""
+
+    at: datetime
+    what: str
+    who: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One column's distributions, before and after, and what the drift monitor said of it."""
+
+    name: str
+    summary: str
+    drifted: bool
+    effect: float
+    p_value: float
+    plot: str
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A message that was sent."""
+
+    at: datetime
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page says."""
+
+    model: str
+    subtitle: str
+    verdict: Sequence[str]
+    events: Sequence[Event]
+    cards: Sequence[Card]
+    legend: Sequence[tuple[str, str]]
+    mails: Sequence[Mail]
+
+
+def render(report: Report) -> str:
+    """The page as HTML: one file, no external request, readable in light and dark and on paper."""
+    templates = Environment(
+        loader=PackageLoader("watchkeeper.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return templates.get_template("page.html.j2").render(report=report)
