@@ -1,8 +1,8 @@
 """Make a model's first version here: train it with the user's script and upload what the model's stack needs.
 
-The endpoint that the template creates needs its artefact in S3 first, so this runs between the platform's deployment and
-the model's: it runs `train.py` under the SageMaker script-mode contract (the SM_* variables, no container), packs the
-result as `model.tar.gz`, and uploads it with the baseline data.
+The endpoint that the template creates needs its artefact in S3 first, so this runs between the platform's deployment
+and the model's: it runs `train.py` under the SageMaker script-mode contract (the SM_* variables, no container), packs
+the result as `model.tar.gz`, and uploads it with the baseline data.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Build the Lambda layers, without Docker, from the versions that requirements.txt pins.
 
-`build/layers/arm64/<layer>/` is what is deployed: wheels for Lambda's Python and processor. The embedded AWS cannot run
-those on another machine, so `build/layers/host/<layer>/` holds the same packages for this one, and `build/runtime/` what
-Lambda's own runtime brings along (the runtime client and boto3). Each layer says in a marker file what it was built for.
+`build/layers/arm64/<layer>/` is what is deployed: wheels for Lambda's Python and processor. The embedded AWS cannot
+run those on another machine, so `build/layers/host/<layer>/` holds the same packages for this one, and `build/runtime/`
+what Lambda's own runtime brings along (the runtime client and boto3). A marker file in each layer says what it was built
+for.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def _traffic(path: Path, baseline: pd.DataFrame, model: ModelConfig) -> pd.DataF
     strange = set(table[model.label.name].dropna().astype(str)) - known
     if model.task != "regression" and strange:
         raise DatasetError(
-            f"{path}: the label {model.label.name!r} holds {sorted(strange)[0]!r}, which the baseline never has; it has "
-            f"{', '.join(sorted(known))}. Make the labels agree."
+            f"{path}: the label {model.label.name!r} holds {sorted(strange)[0]!r}, which the baseline never has; "
+            f"it has {', '.join(sorted(known))}. Make the labels agree."
         )
     return table[columns].dropna(subset=[model.label.name])

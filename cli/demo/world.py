@@ -52,8 +52,8 @@ class ExampleWorld:
 class FileWorld:
     """Rows of a file: the first part is the baseline, the rest is traffic.
 
-    Unless `in_order`, rows are shuffled (so healthy traffic is like the baseline) and the drift is simulated: the numeric
-    feature that tells most about the label is moved by one standard deviation, for the rows' labels as they are. With
+    Unless `in_order`, rows are shuffled (so healthy traffic is like the baseline) and the drift is simulated: the
+    numeric feature that tells most about the label is moved by one standard deviation, the labels stay. With
     `in_order` nothing is simulated: rows come as the file has them, and what drifts is what really drifted.
     """
 

@@ -1,4 +1,4 @@
-"""Distributions as inline SVG: no library, no script, no external request; colours follow the page's light or dark theme."""
+"""Distributions as inline SVG: no script, no external request; colours follow the page's light or dark theme."""
 
 from __future__ import annotations
 
