@@ -136,9 +136,9 @@ def share_test(hits: int, n: int, reference_hits: int, m: int) -> float:
     return min(1.0, max(2 * tail, 1e-300))
 
 
-def _log_choose(n: float, k: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    return result
+def _log_choose(n: float, k: Counts) -> Counts:
+    below: Counts = special.gammaln(k + 1) + special.gammaln(n - k + 1)
+    return float(special.gammaln(n + 1)) - below
 
 
 def exceedance_test(beyond: int, n: int, m: int) -> float:

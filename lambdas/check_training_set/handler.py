@@ -1,0 +1,43 @@
+"""Looks at a training set's manifest before a training job is paid for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from watchkeeper import naming
+from watchkeeper.aws.store import Store
+from watchkeeper.errors import DatasetError
+from watchkeeper.spec import deployed_spec
+from watchkeeper.trainingset import MANIFEST, Manifest, problem
+
+logger = Logger()
+
+
+@cache
+def _store() -> Store:
+    return Store(boto3.client("s3"), os.environ["BUCKET"])
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Say whether the set of one run may be trained on, and why not."""
+    spec = deployed_spec()
+    logger.append_keys(model=spec.name, run=event["run"])
+    key = naming.run_prefix(spec.name, event["run"]) + MANIFEST
+    stored = _store().get(key)
+    if stored is None:
+        raise DatasetError(f"There is no manifest {key}: the job that assembles the training set did not finish.")
+    manifest = Manifest.from_json(stored)
+    reason = problem(spec, manifest)
+    logger.info("Checked", ok=reason is None, reason=reason, train_rows=manifest.train_rows)
+    return {
+        "ok": reason is None,
+        "reason": reason or f"{manifest.train_rows} rows to train on, {manifest.holdout_rows} to judge by",
+        "train_rows": manifest.train_rows,
+        "holdout_rows": manifest.holdout_rows,
+    }

@@ -1,0 +1,61 @@
+"""The gate: challenger against champion on the same labelled holdout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from watchkeeper import jsonio, naming
+from watchkeeper.aws.store import Store, split_uri
+from watchkeeper.errors import DatasetError
+from watchkeeper.gates import judge
+from watchkeeper.holdout import answer_numbers, read_answers, truth_numbers
+from watchkeeper.prediction import Prediction
+from watchkeeper.spec import ModelSpec, deployed_spec
+from watchkeeper.trainingset import HOLDOUT_LABELS
+
+logger = Logger()
+
+
+@cache
+def _store(bucket: str) -> Store:
+    return Store(boto3.client("s3"), bucket)
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Judge one run's candidate; the verdict is kept beside its data."""
+    spec, run = deployed_spec(), event["run"]
+    logger.append_keys(model=spec.name, run=run)
+    data, prefix = _store(os.environ["BUCKET"]), naming.run_prefix(spec.name, run)
+    labels = [label for text in _texts(data, prefix + HOLDOUT_LABELS) for label in text.splitlines() if label]
+    result = judge(
+        spec.retraining.gate,
+        truth_numbers(spec, labels),
+        answer_numbers(spec, labels, _answers(spec, event["champion"], len(labels))),
+        answer_numbers(spec, labels, _answers(spec, event["challenger"], len(labels))),
+        seed=int(run, 16) if _is_hexadecimal(run) else 0,
+    ).to_dict()
+    data.put(prefix + "gate.json", jsonio.dumps({**result, "run": run, "at": event["now"]}))
+    logger.info("Judged", passed=result["passed"], reason=result["reason"])
+    return result
+
+
+def _answers(spec: ModelSpec, uri: str, expected: int) -> list[Prediction]:
+    bucket, prefix = split_uri(uri)
+    texts = _texts(_store(bucket), prefix)
+    if not texts:
+        raise DatasetError(f"The transform job wrote nothing under {uri}: look into its log.")
+    return read_answers(spec, texts, expected)
+
+
+def _texts(store: Store, prefix: str) -> list[str]:
+    return [data.decode() for data in store.get_many(store.keys(prefix))]
+
+
+def _is_hexadecimal(text: str) -> bool:
+    return bool(text) and set(text) <= set("0123456789abcdef")

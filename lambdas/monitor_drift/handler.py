@@ -1,0 +1,87 @@
+"""Looks at the traffic of the version that serves: merges the window's profiles, compares, stores the findings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from watchkeeper import naming
+from watchkeeper.aws.metrics import emit
+from watchkeeper.aws.registry import Registry, Serving
+from watchkeeper.aws.store import Store
+from watchkeeper.drift import compare, suspect_version
+from watchkeeper.findings import Findings, Verdict
+from watchkeeper.naming import Metric
+from watchkeeper.profile import Baseline, Profile
+from watchkeeper.profile.profile import merge_all
+from watchkeeper.spec import ModelSpec, deployed_spec
+
+logger = Logger()
+MONITOR = "drift"
+
+
+@cache
+def _store() -> Store:
+    return Store(boto3.client("s3"), os.environ["BUCKET"])
+
+
+@cache
+def _registry() -> Registry:
+    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """One look, at the time for which it was scheduled."""
+    spec = deployed_spec()
+    end = datetime.fromisoformat(event["scheduled_time"])
+    logger.append_keys(model=spec.name, window_end=end.isoformat())
+    serving = _registry().serving()
+    stored = None if serving is None else _store().get(naming.baseline_key(spec.name, serving.version))
+    if serving is None or stored is None:
+        logger.warning("There is no baseline to compare with; start the model's onboarding")
+        emit(spec.name, end, {Metric.WINDOW_ROWS: 0})
+        return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
+    baseline = Baseline.from_json(stored)
+    hours = naming.window_hours(end, spec.drift.window_hours)
+    findings = compare(baseline, _window(spec, baseline, hours), spec.drift, start=hours[0], end=end)
+    key = naming.findings_key(spec.name, MONITOR, end)
+    _store().put(key, findings.to_json())
+    emit(spec.name, end, _metrics(findings, serving, end))
+    return _answer(findings, key)
+
+
+def _window(spec: ModelSpec, baseline: Baseline, hours: list[datetime]) -> Profile:
+    """All profiles of the window. They are kept by baseline, so a version is judged by its own traffic alone."""
+    keys = (key for hour in hours for key in _store().keys(naming.hour_prefix(spec.name, baseline.id, hour)))
+    return merge_all((Profile.from_json(data) for data in _store().get_many(keys)), baseline.empty())
+
+
+def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric, float]:
+    values: dict[Metric, float] = {Metric.WINDOW_ROWS: findings.rows}
+    if findings.verdict is Verdict.INSUFFICIENT_DATA:
+        return values
+    on_probation = serving.previous_version is not None and end <= serving.probation_until
+    return values | {
+        Metric.DRIFTED_FEATURES: len(findings.drifted),
+        Metric.DRIFT_SCORE: max(findings.feature_score, findings.prediction_score),
+        Metric.PREDICTION_DRIFT: findings.prediction_score,
+        Metric.SUSPECT_VERSION: int(on_probation and suspect_version(findings)),
+    }
+
+
+def _answer(findings: Findings, key: str) -> dict[str, Any]:
+    drifted = [finding.feature for finding in (*findings.drifted, *findings.drifted_predictions)]
+    logger.info("Looked", version=findings.version, verdict=findings.verdict.value, rows=findings.rows, drifted=drifted)
+    return {
+        "verdict": findings.verdict.value,
+        "drifted": drifted,
+        "rows": findings.rows,
+        "window": [findings.start.isoformat(), findings.end.isoformat()],
+        "findings": key,
+    }

@@ -1,0 +1,134 @@
+"""Profiles each captured object once, as it arrives: S3 → EventBridge → queue → here.
+
+The profile's key is derived from the object's, so that repeated and reordered events change nothing. Records that
+cannot be read go to quarantine with their reasons. A new baseline sends all captures of its version through here again.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from watchkeeper import jsonio, naming
+from watchkeeper.aws.metrics import emit
+from watchkeeper.aws.store import Store
+from watchkeeper.capture import CaptureReader, Unreadable
+from watchkeeper.errors import CaptureError
+from watchkeeper.naming import CaptureKey, Metric
+from watchkeeper.profile import Baseline
+from watchkeeper.spec import ModelSpec, deployed_spec
+
+logger = Logger()
+_SENT_AT_ONCE = 10
+
+
+@cache
+def _store(bucket: str) -> Store:
+    return Store(boto3.client("s3"), bucket)
+
+
+@cache
+def _queue() -> Any:
+    return boto3.client("sqs")
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+    """Handle a batch of messages; only those that failed come again."""
+    failures = []
+    for message in event["Records"]:
+        try:
+            notice = jsonio.loads(message["body"])
+            logger.append_keys(model=deployed_spec().name, message=message["messageId"])
+            _handle(notice)
+        except Exception:  # whatever it is, the other messages of the batch must not pay for it
+            logger.exception("The message failed and comes again")
+            failures.append({"itemIdentifier": message["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def _handle(notice: Mapping[str, Any]) -> None:
+    spec = deployed_spec()
+    at = datetime.fromisoformat(notice["time"])
+    bucket, key = notice["detail"]["bucket"]["name"], unquote_plus(notice["detail"]["object"]["key"])
+    if key.startswith(naming.baseline_prefix(spec.name)):
+        _read_again(spec, key, notice["time"])
+        return
+    try:
+        capture = naming.parse_capture_key(spec.name, key, spec.attached_capture_prefix)
+    except CaptureError as error:
+        logger.warning("Skipped an object that is no capture", reason=str(error))
+        return
+    _profile(spec, _store(bucket), capture, at)
+
+
+def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) -> None:
+    """Profile one object against its version's baseline."""
+    data = _store(os.environ["BUCKET"])
+    stored = data.get(naming.baseline_key(spec.name, capture.version))
+    if stored is None:
+        logger.info("No baseline yet; the capture is read when there is one", version=capture.version)
+        return
+    lines = source.lines(capture.key)
+    if lines is None:
+        logger.warning("The capture is gone", key=capture.key)
+        return
+    baseline = Baseline.from_json(stored)
+    profile, unreadable = baseline.empty(), list[Unreadable]()
+    for block in CaptureReader(spec).blocks(lines):
+        profile = profile.merge(baseline.observe(block))
+        unreadable.extend(block.unreadable)
+    if unreadable:
+        data.put(naming.quarantine_key(spec.name, capture.key), _quarantined(spec, unreadable))
+    data.put(naming.profile_key(spec.name, baseline.id, capture), profile.to_json())
+    emit(spec.name, at, {Metric.ROWS_PROFILED: profile.rows, Metric.UNREADABLE_RECORDS: profile.unreadable})
+    logger.info("Profiled", key=capture.key, rows=profile.rows, unreadable=profile.unreadable)
+
+
+def _quarantined(spec: ModelSpec, unreadable: Iterable[Unreadable]) -> bytes:
+    """One JSON line a record. Of a model with personal fields the reasons alone: the bytes may hold those fields."""
+    keep_bytes = not any(feature.personal for feature in spec.features)
+    lines = []
+    for record in unreadable:
+        entry: dict[str, Any] = {"line": record.line, "reason": record.reason}
+        if keep_bytes:
+            entry["record"] = base64.b64encode(record.raw).decode()
+        lines.append(jsonio.dumps(entry))
+    return b"\n".join(lines) + b"\n"
+
+
+def _read_again(spec: ModelSpec, key: str, time: str) -> None:
+    """Send every capture of a version through the queue, now that it has a baseline."""
+    version = key.removeprefix(naming.baseline_prefix(spec.name)).partition("/")[0]
+    if key != naming.baseline_key(spec.name, version):
+        return
+    bucket, prefix = os.environ["BUCKET"], naming.capture_prefix(spec.name, version)
+    if spec.attached_capture_prefix is not None and version == "v1":
+        bucket, prefix = os.environ["CAPTURE_BUCKET"], spec.attached_capture_prefix
+    entries = [
+        {"time": time, "detail": {"bucket": {"name": bucket}, "object": {"key": capture}}}
+        for capture in _store(bucket).keys(prefix)
+    ]
+    for start in range(0, len(entries), _SENT_AT_ONCE):
+        _send(entries[start : start + _SENT_AT_ONCE])
+    logger.info("A new baseline: its version's captures are read again", version=version, captures=len(entries))
+
+
+def _send(entries: list[dict[str, Any]]) -> None:
+    answer = _queue().send_message_batch(
+        QueueUrl=os.environ["QUEUE_URL"],
+        Entries=[
+            {"Id": str(place), "MessageBody": jsonio.dumps(entry).decode()} for place, entry in enumerate(entries)
+        ],
+    )
+    if answer.get("Failed"):
+        raise RuntimeError(
+            f"The queue took only part of a batch ({answer['Failed'][0].get('Code')}); it is sent again."
+        )

@@ -1,0 +1,29 @@
+"""Metrics in CloudWatch's embedded format: lines in the function's log that CloudWatch turns into metrics.
+
+The time of a metric is that of the event it came from, not of the clock, so that a late or repeated event counts where
+it belongs. CloudWatch takes metrics up to 14 days old; older ones are written all the same, and stay in the log.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from datetime import datetime
+
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+from watchkeeper.naming import MODEL_DIMENSION, NAMESPACE, Metric
+
+
+def emit(model: str, at: datetime, values: Mapping[Metric, float]) -> None:
+    """Publish metrics of one model; the model is their only dimension."""
+    if not values:
+        return
+    metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service="")
+    metrics.add_dimension(name=MODEL_DIMENSION, value=model)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This metric doesn't meet the requirements")
+        metrics.set_timestamp(int(at.timestamp() * 1000))
+    for metric, value in values.items():
+        metrics.add_metric(name=metric.value, unit="None" if "Score" in metric.value else "Count", value=value)
+    metrics.flush_metrics()

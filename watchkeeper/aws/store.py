@@ -1,0 +1,94 @@
+"""Objects of the one data bucket: read, write, list, stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CHUNK = 1 << 20
+_READERS = 16
+
+
+class Store:
+    """One bucket.
+
+    Parameters
+    ----------
+    client : a boto3 S3 client
+    bucket : its name
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def get(self, key: str) -> bytes | None:
+        """The object's bytes, or None when there is no such object."""
+        body = self._body(key)
+        return None if body is None else bytes(body.read())
+
+    def put(self, key: str, data: bytes, content_type: str = "application/json") -> None:
+        """Write an object (the bucket encrypts it with its own key)."""
+        self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys under a prefix, in order, however many."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        for page in pages:
+            for item in page.get("Contents", ()):
+                yield item["Key"]
+
+    def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
+        """The bytes of many objects, read side by side, in order; objects that have gone are left out."""
+        with ThreadPoolExecutor(_READERS) as readers:
+            for data in readers.map(self.get, keys):
+                if data is not None:
+                    yield data
+
+    def lines(self, key: str) -> Iterator[bytes] | None:
+        """The object's lines, streamed; None when there is no such object."""
+        body = self._body(key)
+        return None if body is None else _lines(body.iter_chunks(_CHUNK))
+
+    def _body(self, key: str) -> Any | None:
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                return None
+            raise
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` URI.
+
+    Raises
+    ------
+    ValueError
+        The text is no such URI.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise ValueError(f"{uri!r} is not an S3 URI: expected 's3://bucket/key'.")
+    return bucket, key
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines without their ends; only `\\n` ends a line, as JSON Lines has it."""
+    rest: list[bytes] = []
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        rest.append(first)
+        for piece in others:
+            yield b"".join(rest)
+            rest = [piece]
+    last = b"".join(rest)
+    if last:
+        yield last

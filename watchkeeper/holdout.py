@@ -1,0 +1,86 @@
+"""A holdout's labels and a model's answers to it, as the numbers that a gate compares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper import payload
+from watchkeeper.errors import DatasetError
+from watchkeeper.prediction import NEGATIVE, POSITIVE, Prediction, PredictionReader, canonical_label
+from watchkeeper.spec import ModelSpec, Task
+from watchkeeper.table import parse_number
+
+TRUE, FALSE = "1", "0"
+"""Labels of a binary model in training sets and holdouts, however the data spell them."""
+
+
+def canonical_truth(spec: ModelSpec, text: str | None) -> str | None:
+    """One row's ground truth as training sets hold it, or None when missing or of the wrong type."""
+    if text is None:
+        return None
+    if spec.task is Task.REGRESSION:
+        try:
+            number = parse_number(text)
+        except ValueError:
+            return None
+        return repr(number) if math.isfinite(number) else None
+    label = canonical_label(text)
+    if spec.task is Task.MULTICLASS:
+        return label
+    return TRUE if label == canonical_label(spec.label.positive) else FALSE
+
+
+def read_answers(spec: ModelSpec, texts: Sequence[str], expected: int) -> list[Prediction]:
+    """The predictions in a transform job's output files, in the order of the holdout's rows.
+
+    Raises
+    ------
+    DatasetError
+        There are more or fewer than `expected`.
+    """
+    reader = PredictionReader(spec)
+    lines = [line for text in texts for line in text.splitlines() if line.strip()]
+    if len(lines) == expected:
+        answers = [reader.read_all(_rows(line), 1, "transform output")[0] for line in lines]
+    else:  # one line answers several rows
+        answers = [reader.read(row, "transform output") for line in lines for row in _rows(line)]
+    if len(answers) != expected:
+        raise DatasetError(
+            f"The transform job answered {len(answers)} of {expected} holdout rows: the model must answer every row of "
+            "a request, in its order, one a line."
+        )
+    return answers
+
+
+def _rows(line: str) -> list[object]:
+    if line.lstrip()[:1] in ("{", "["):
+        return payload.json_rows(line, "transform output")
+    return list(payload.csv_rows(line))
+
+
+def truth_numbers(spec: ModelSpec, labels: Sequence[str]) -> NDArray[np.float64]:
+    """Labels as numbers: 0 and 1 (binary), places in `classes` (multiclass), values (regression)."""
+    if spec.task is Task.MULTICLASS:
+        places = _places(labels)
+        return np.array([places[label] for label in labels], dtype=np.float64)
+    return np.array([float(label) for label in labels], dtype=np.float64)
+
+
+def answer_numbers(spec: ModelSpec, labels: Sequence[str], answers: Sequence[Prediction]) -> NDArray[np.float64]:
+    """Answers on the scale that the spec's gate metric takes; NaN where an answer lacks it."""
+    if spec.retraining.gate.metric in ("roc_auc", "rmse"):
+        return np.array([answer.score for answer in answers], dtype=np.float64)
+    places = {POSITIVE: 1, NEGATIVE: 0} if spec.task is Task.BINARY else _places(labels)
+    unheard_of = len(places)  # a class that the holdout does not hold is wrong, but it is an answer
+    return np.array(
+        [math.nan if answer.label is None else places.get(answer.label, unheard_of) for answer in answers],
+        dtype=np.float64,
+    )
+
+
+def _places(labels: Sequence[str]) -> dict[str, int]:
+    return {label: place for place, label in enumerate(sorted(set(labels)))}
