@@ -22,7 +22,7 @@ from importlib.util import module_from_spec
 
 CLOCK_VARIABLE = "LOCALCLOUD_CLOCK"
 TOOLS_VARIABLE = "LOCALCLOUD_CLOCK_TOOLS"
-_OFFSET_FORMAT = "<q"
+OFFSET_FORMAT = "<q"
 
 
 def follow(offset_file: str) -> None:
@@ -31,12 +31,12 @@ def follow(offset_file: str) -> None:
     import time_machine
 
     with open(offset_file, "rb") as file:
-        view = mmap.mmap(file.fileno(), struct.calcsize(_OFFSET_FORMAT), access=mmap.ACCESS_READ)
+        view = mmap.mmap(file.fileno(), struct.calcsize(OFFSET_FORMAT), access=mmap.ACCESS_READ)
 
     class Follower(time_machine.Traveller):
         def time_ns(self) -> int:
             real: int = _time_machine.original_time_ns()
-            offset: int = struct.unpack_from(_OFFSET_FORMAT, view)[0]
+            offset: int = struct.unpack_from(OFFSET_FORMAT, view)[0]
             return real + offset
 
     time_machine.travel(0).start()

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import time_machine
 
+from localcloud.child_time import CLOCK_VARIABLE, OFFSET_FORMAT, TOOLS_VARIABLE
 from localcloud.errors import StuckClockError
 
-OFFSET_FORMAT = "<q"
 _REAL_LIMIT_SECONDS = 300.0
 
 
@@ -115,6 +115,13 @@ class Clock:
     def now(self) -> datetime:
         """Return the virtual time, aware, in UTC."""
         return datetime.now(UTC)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which `localcloud.child_time` follows this clock in a child process."""
+        if self._offset is None:
+            return {}
+        tools = str(Path(time_machine.__file__).parent.parent)
+        return {CLOCK_VARIABLE: str(self._offset.path), TOOLS_VARIABLE: tools}
 
     # --- counting work --------------------------------------------------------------------------------------------
 
@@ -346,6 +353,7 @@ class _SharedOffset:
     """The clock's offset from real time, in nanoseconds, in a memory-mapped file."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         path.write_bytes(struct.pack(OFFSET_FORMAT, 0))
         self._file = path.open("r+b")
         self._map = mmap.mmap(self._file.fileno(), struct.calcsize(OFFSET_FORMAT))

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from localcloud.timeline import Timeline
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ADMIN_KEY, ADMIN_SECRET = "AKIALOCALCLOUDADMIN0", "localcloud"
+Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 log = logging.getLogger("localcloud")
 
 _CLIENT_CONFIG = Config(
@@ -56,6 +57,7 @@ class Delivery:
     source_arn : the rule, alarm, … on whose behalf; resource policies may ask for it
     role_arn : the role that the service takes on to reach the target, where it needs one
     subject : of an SNS message
+    attributes : message attributes, where the target has any
     on_failure : told if a function that took the message fails in the end, after its retries
     """
 
@@ -65,6 +67,7 @@ class Delivery:
     source_arn: str
     role_arn: str | None = None
     subject: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
     on_failure: Callable[[str], None] | None = None
 
 
@@ -97,7 +100,9 @@ class Cloud:
     deliver_with: Callable[[Delivery], None] | None = None
     publish_with: MetricPublisher | None = None
     may_assume: Callable[[str, str], bool] | None = None
+    gate: Callable[[dict[str, Any]], Answer | None] | None = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], _RoleKeys] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def client(self, service: str) -> Any:
@@ -140,6 +145,7 @@ class Cloud:
         source_arn: str,
         role_arn: str | None = None,
         subject: str | None = None,
+        attributes: Mapping[str, str] | None = None,
         on_failure: Callable[[str], None] | None = None,
     ) -> None:
         """Hand a message to a target; returns once the target has accepted it.
@@ -153,7 +159,7 @@ class Cloud:
         """
         if self.deliver_with is None:
             raise LocalCloudError("No delivery is installed: call deliveries.install(cloud) first.")
-        self.deliver_with(Delivery(arn, body, by, source_arn, role_arn, subject, on_failure))
+        self.deliver_with(Delivery(arn, body, by, source_arn, role_arn, subject, attributes or {}, on_failure))
 
     def emit(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
         """Put an event of an AWS service on the default event bus."""
@@ -216,23 +222,25 @@ class Cloud:
                 f"{by} cannot assume {role_arn}: no such role, or its trust policy does not name that service. "
                 "Check the role's AssumeRolePolicyDocument."
             )
-        keys = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session[:64])["Credentials"]
-        return _RoleKeys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+        keys = self._keys.get((role_arn, session))
+        if keys is None:
+            made = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session[:64])["Credentials"]
+            keys = _RoleKeys(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+            keys = self._keys.setdefault((role_arn, session), keys)
+        return keys
 
     def _client(self, service: str, identity: str, keys: Callable[[], _RoleKeys]) -> Any:
-        with self._lock:
-            known = self._clients.get((service, identity))
-            if known is not None:
-                return known
-            found = keys()
-            client = boto3.session.Session().client(
-                service,
-                endpoint_url=self.url,
-                region_name=self.region,
-                aws_access_key_id=found.access_key,
-                aws_secret_access_key=found.secret_key,
-                aws_session_token=found.session_token or None,
-                config=_CLIENT_CONFIG,
-            )
-            self._clients[(service, identity)] = client
-            return client
+        known = self._clients.get((service, identity))
+        if known is not None:
+            return known
+        found = keys()
+        client = boto3.session.Session().client(
+            service,
+            endpoint_url=self.url,
+            region_name=self.region,
+            aws_access_key_id=found.access_key,
+            aws_secret_access_key=found.secret_key,
+            aws_session_token=found.session_token or None,
+            config=_CLIENT_CONFIG,
+        )
+        return self._clients.setdefault((service, identity), client)

@@ -1,0 +1,19 @@
+"""CloudFormation, in place of moto's engine.
+
+moto's engine cannot roll back, replace, order deletions, show a change set's outputs, or refuse what it does not know;
+patching all of that would touch most of it. This one is small because providers do nothing but call APIs.
+"""
+
+from __future__ import annotations
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation.api import CloudFormationApi, Stacks
+from localcloud.providers import all_types
+
+
+def install(cloud: Cloud) -> None:
+    """Answer the CloudFormation API with this engine."""
+    from moto.cloudformation import urls
+
+    CloudFormationApi.stacks = Stacks(cloud, all_types())
+    urls.url_paths = {"{0}/$": CloudFormationApi.dispatch}
