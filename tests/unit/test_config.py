@@ -172,3 +172,28 @@ def test_the_shipped_models_are_valid_and_the_schema_for_editors_is_up_to_date()
     # then
     assert all(isinstance(model, ModelConfig) for model in models)
     assert json.loads((folder / "schema.json").read_text()) == json_schema()
+
+
+def test_the_documented_example_is_valid_and_shows_the_defaults() -> None:
+    # given
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    example = page.split("```yaml\n")[1].split("```")[0]
+    # when
+    documented = parse(example, "docs/configuration.md")
+    plain = parse(SHORTEST, "x")
+    # then
+    assert documented.monitors == plain.monitors
+    assert documented.retraining.gate.maximum_loss == plain.retraining.gate.maximum_loss
+    assert documented.rollout == plain.rollout
+    assert documented.retention == plain.retention
+    assert documented.rollback == plain.rollback
+    assert documented.retraining.training == plain.retraining.training
+
+
+def test_the_readme_model_is_valid() -> None:
+    # given
+    page = (Path(__file__).parents[2] / "README.md").read_text()
+    # when
+    model = parse(page.split("```yaml\n")[1].split("```")[0], "README.md")
+    # then
+    assert model.name == "credit-risk"

@@ -55,7 +55,7 @@ def _density(binning: NumberBinning, series: Sequence[Series]) -> str:
         points = " ".join(f"L{x(a):.1f} {y(d):.1f}L{x(b):.1f} {y(d):.1f}" for a, b, d in curve)
         base = HEIGHT - BOTTOM
         paths.append(f'<path class="{one.style}" d="M{x(low):.1f} {base}{points}L{x(high):.1f} {base}"/>')
-    return _frame("".join(paths), [(LEFT, "start", f"{low:.4g}"), (WIDTH - RIGHT, "end", f"{high:.4g}")])
+    return _frame("".join(paths), [(LEFT, "start", _number(low)), (WIDTH - RIGHT, "end", _number(high))])
 
 
 def _visible_range(binning: NumberBinning) -> tuple[float, float]:
@@ -107,7 +107,8 @@ def _bar_shares(
     binning: NumberBinning | CategoryBinning, series: Sequence[Series]
 ) -> tuple[list[str], list[list[float]]]:
     if isinstance(binning, NumberBinning):
-        names = [binning.label(place) for place in range(binning.bins)]
+        # So few bins hold one value each: its upper cut, or for the last bin the greatest value.
+        names = [_number(value) for value in (*binning.cuts, binning.high if binning.high is not None else 0.0)]
         rows = [[count / max(one.profile.present, 1) for count in one.profile.counts] for one in series]
         return names, rows
     names = [*binning.levels, "other", "new"]
@@ -127,6 +128,10 @@ def _frame(body: str, labels: Sequence[tuple[float, str, str]]) -> str:
     )
     axis = f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>'
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-hidden="true">{body}{axis}{words}</svg>'
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _short(text: str, most: int) -> str:

@@ -1,0 +1,213 @@
+"""What goes wrong in production, on a deployed model: nothing is lost, no lock stays, the endpoint stays as it was."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cli.demo.stage import Stage
+from watchkeeper import naming
+
+pytestmark = pytest.mark.e2e
+
+
+def objects(stage: Stage, prefix: str) -> dict[str, bytes]:
+    s3 = stage.cloud.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=stage.bucket, Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return {key: s3.get_object(Bucket=stage.bucket, Key=key)["Body"].read() for key in keys}
+
+
+def put_capture(stage: Stage, body: bytes) -> str:
+    now = stage.cloud.now()
+    folder = f"{naming.capture_prefix(stage.model.name, 'v1')}{stage.model.endpoint_name}/{naming.VARIANT}"
+    key = f"{folder}/{now:%Y/%m/%d/%H}/{uuid.uuid4()}.jsonl"
+    stage.cloud.client("s3").put_object(Bucket=stage.bucket, Key=key, Body=body)
+    return key
+
+
+def record(data: str, score: str = "0.2") -> bytes:
+    return json.dumps(
+        {
+            "captureData": {
+                "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": data, "encoding": "CSV"},
+                "endpointOutput": {
+                    "observedContentType": "text/csv",
+                    "mode": "OUTPUT",
+                    "data": score,
+                    "encoding": "CSV",
+                },
+            },
+            "eventMetadata": {"eventId": str(uuid.uuid4()), "inferenceTime": "2026-11-21T10:00:00Z"},
+            "eventVersion": "0",
+        }
+    ).encode()
+
+
+def good_row(stage: Stage) -> str:
+    row = stage.world.rows(1)[list(stage.model.input.features)].iloc[0]
+    return ",".join("" if value != value else str(value) for value in row)
+
+
+def profile_of(stage: Stage, key: str) -> dict[str, Any] | None:
+    capture = naming.parse_capture_key(stage.model.name, key)
+    found = [
+        body
+        for name, body in objects(stage, naming.profiles_prefix(stage.model.name)).items()
+        if capture.part_name in name
+    ]
+    return json.loads(found[0]) if found else None
+
+
+def lock_is_free(stage: Stage) -> bool:
+    item = stage.cloud.client("dynamodb").get_item(TableName=stage.outputs["StateTableName"], Key={"pk": {"S": "lock"}})
+    return "Item" not in item
+
+
+def serving_config(stage: Stage) -> str:
+    answer = stage.cloud.client("sagemaker").describe_endpoint(EndpointName=stage.model.endpoint_name)
+    assert answer["EndpointStatus"] == "InService"
+    return str(answer["EndpointConfigName"])
+
+
+def test_unreadable_records_go_to_quarantine_and_the_others_of_the_object_are_profiled(stage: Stage) -> None:
+    # given
+    lines = [record(good_row(stage)), b"{not json", record("only,two"), b"\xff\xfe", record(good_row(stage))]
+    # when
+    key = put_capture(stage, b"\n".join(lines))
+    stage.cloud.advance(timedelta(minutes=2))
+    # then
+    profile = profile_of(stage, key)
+    assert profile is not None
+    assert (profile["rows"], profile["unreadable"]) == (2, 3)
+    kept = objects(stage, naming.quarantine_key(stage.model.name, key))
+    (quarantined,) = kept.values()
+    assert [json.loads(line)["line"] for line in quarantined.splitlines()] == [2, 3, 4]
+
+
+def test_repeated_and_reordered_notifications_change_nothing(stage: Stage) -> None:
+    # given
+    keys = [put_capture(stage, record(good_row(stage))) for _ in range(3)]
+    stage.cloud.advance(timedelta(minutes=2))
+    before = objects(stage, naming.profiles_prefix(stage.model.name))
+    queue = stage.outputs["CaptureQueueUrl"]
+    # when
+    for key in [*reversed(keys), *keys]:
+        event = {
+            "time": stage.cloud.now().isoformat(),
+            "detail": {"bucket": {"name": stage.bucket}, "object": {"key": key}},
+        }
+        stage.cloud.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(event))
+    stage.cloud.advance(timedelta(minutes=2))
+    # then
+    assert objects(stage, naming.profiles_prefix(stage.model.name)) == before
+
+
+def test_a_handler_that_crashes_midway_is_tried_again_and_nothing_is_lost(stage: Stage) -> None:
+    # given
+    stage.cloud.plant_fault(stage.outputs["ProfileCaptureFunctionName"], "crash", 1)
+    # when
+    key = put_capture(stage, record(good_row(stage)))
+    stage.cloud.advance(timedelta(minutes=30))
+    # then
+    profile = profile_of(stage, key)
+    assert profile is not None
+    assert profile["rows"] == 1
+
+
+def test_a_message_that_always_fails_ends_in_the_dead_letter_queue_which_raises_an_alarm(stage: Stage) -> None:
+    # when
+    stage.cloud.client("sqs").send_message(QueueUrl=stage.outputs["CaptureQueueUrl"], MessageBody="{}")
+    stage.cloud.advance(timedelta(hours=2))
+    # then
+    assert stage.alarm_state(naming.AlarmKind.DEAD_LETTERS) == "ALARM"
+    assert any("dead" in message["detail"]["subject"] for message in stage.messages("alarm"))
+
+
+def test_a_failed_training_job_sends_a_message_and_leaves_endpoint_and_lock_alone(stage: Stage) -> None:
+    # given
+    stage.hours(3)
+    stage.traffic.hand_in_labels(stage.cloud.now())
+    before = serving_config(stage)
+    # when
+    execution = stage.start("Retraining", reason="test", hyperparameters={"standardise": "nonsense"})
+    stage.until(lambda: stage.status(execution) != "RUNNING", "end of the retraining", 12)
+    # then
+    assert stage.status(execution) == "FAILED"
+    (message,) = stage.messages("retraining-failed")
+    assert "nonsense" in message["detail"]["body"]
+    assert serving_config(stage) == before
+    assert stage.serving_version() == "v1"
+    assert lock_is_free(stage)
+
+
+def test_two_starts_make_one_run(stage: Stage) -> None:
+    # when
+    executions = [stage.start("Retraining", reason=f"start {number}") for number in range(2)]
+    stage.until(lambda: all(stage.status(execution) != "RUNNING" for execution in executions), "end of both", 24)
+    # then
+    jobs = stage.cloud.client("sagemaker").list_training_jobs(SortBy="CreationTime")["TrainingJobSummaries"]
+    assert len([job for job in jobs if job["TrainingJobStatus"] == "Completed"]) == 1
+    assert lock_is_free(stage)
+
+
+def test_a_canary_that_trips_its_alarm_is_undone_and_the_version_rejected(stage: Stage) -> None:
+    # given
+    before, version = serving_config(stage), stage.serving_version()
+    number = register_broken_package(stage)
+    # when
+    execution = stage.start("Rollout", version=f"v{number}", reason="a person's hotfix")
+    stage.until(lambda: stage.status(execution) != "RUNNING", "end of the rollout", 6)
+    # then
+    assert stage.status(execution) == "FAILED"
+    assert serving_config(stage) == before
+    assert stage.serving_version() == version
+    assert len(stage.messages("rollout-failed")) == 1
+    assert lock_is_free(stage)
+    package = stage.cloud.client("sagemaker").list_model_packages(
+        ModelPackageGroupName=stage.model.name, ModelApprovalStatus="Rejected"
+    )["ModelPackageSummaryList"]
+    assert number in [item["ModelPackageVersion"] for item in package]
+
+
+def register_broken_package(stage: Stage) -> int:
+    """A person registers a package whose inference code fails on every request."""
+    code = b"""
+def model_fn(folder):
+    return None
+
+def predict_fn(data, model):
+    raise RuntimeError("broken on purpose")
+"""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("code/inference.py")
+        entry.size = len(code)
+        archive.addfile(entry, io.BytesIO(code))
+    key = f"{naming.run_prefix(stage.model.name, 'hotfix')}model.tar.gz"
+    stage.cloud.client("s3").put_object(Bucket=stage.bucket, Key=key, Body=buffer.getvalue())
+    sagemaker = stage.cloud.client("sagemaker")
+    model = sagemaker.describe_model(ModelName=naming.first_version_resource(stage.model.name))
+    container = model["PrimaryContainer"]
+    answer = sagemaker.create_model_package(
+        ModelPackageGroupName=stage.model.name,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [
+                {
+                    "Image": container["Image"],
+                    "ModelDataUrl": f"s3://{stage.bucket}/{key}",
+                    "Environment": container["Environment"],
+                }
+            ],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    return int(answer["ModelPackageArn"].rsplit("/", 1)[1])

@@ -1,0 +1,77 @@
+"""The HTML report: what it says, that it needs nothing from outside, and that hostile text stays text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from watchkeeper.profile import CategoryBinning, NumberBinning
+from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
+from watchkeeper.table import CategoryColumn, NumberColumn
+
+AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+def numbers(values: object) -> NumberColumn:
+    return NumberColumn(np.asarray(values, dtype=float), invalid=0)
+
+
+def report(name: str = "income") -> Report:
+    generator = np.random.default_rng(1)
+    before = numbers(generator.normal(size=5000))
+    binning = NumberBinning.fit(before)
+    series = [Series("baseline", binning.observe(before)), Series("after", binning.observe(numbers(before.values + 1)))]
+    return Report(
+        model="credit-risk",
+        subtitle="a test",
+        verdict=["One feature drifted."],
+        events=[Event(AT, "alarm credit-risk--drift: ALARM", "CloudWatch", "bad")],
+        cards=[Card(name, "mean 0 → 1", True, 0.4, 1e-9, distribution(binning, series))],
+        legend=[("baseline", "baseline")],
+        mails=[Mail(AT, "subject", "body")],
+    )
+
+
+def test_the_page_holds_everything_and_asks_nothing_of_the_network() -> None:
+    # when
+    page = render(report())
+    # then
+    for part in ("credit-risk", "One feature drifted.", "21 Nov 09:00", "mean 0 → 1", "<svg", "subject", "body"):
+        assert part in page
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_hostile_text_stays_text() -> None:
+    # when
+    page = render(report(name="<script>alert(1)</script>"))
+    # then
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0] * 50, list(range(5)) * 9, [0.0, 1e300, -1e300] * 40])
+def test_a_plot_of_any_numbers_is_well_formed(values: list[float]) -> None:
+    # given
+    binning = NumberBinning.fit(numbers(values))
+    # when
+    svg = distribution(
+        binning, [Series("baseline", binning.observe(numbers(values))), Series("after", binning.empty())]
+    )
+    # then
+    assert ElementTree.fromstring(svg).tag == "svg"
+    assert "nan" not in svg
+
+
+def test_a_plot_of_categories_shows_the_largest_and_what_is_new() -> None:
+    # given
+    binning = CategoryBinning.fit(CategoryColumn(("rent",) * 80 + ("own & <co>",) * 20, invalid=0))
+    window = binning.observe(CategoryColumn(("rent",) * 50 + ("van",) * 50, invalid=0))
+    # when
+    svg = distribution(binning, [Series("baseline", binning.empty()), Series("after", window)])
+    # then
+    words = [element.text for element in ElementTree.fromstring(svg).iter("text")]
+    assert words == ["rent", "new"]
