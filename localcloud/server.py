@@ -108,9 +108,6 @@ def serve(port: int, home: Path, *, driven: bool) -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
     class Handler(MotoRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # else every kept-alive answer waits for a delayed acknowledgement
-
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             if str(code).startswith("5"):
                 super().log_request(code, size)
