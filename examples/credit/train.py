@@ -5,7 +5,7 @@ Reads CSV without a header, label first, from the channel `train`. What the colu
 shipped example and a table of your own. Categories are one-hot encoded; the model is histogram gradient-boosted trees,
 kept small and stopped early on a tenth of the rows, so that its probabilities can be trusted.
 
-The hyperparameter `standardise=request` plants a classic fault, for the demo: see README.md.
+The hyperparameter `standardise` plants classic faults when it is `request` or `adaptive`: see README.md.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a model on a labelled table.")
     parser.add_argument("--features", required=True, help="JSON list of [name, kind]; kind: number, integer, category")
     parser.add_argument("--task", choices=["binary", "multiclass", "regression"], default="binary")
-    parser.add_argument("--standardise", choices=["training", "request"], default="training")
+    parser.add_argument("--standardise", choices=["training", "request", "adaptive"], default="training")
     parser.add_argument("--learning-rate", "--learning_rate", type=float, default=0.08)
     parser.add_argument("--max-iter", "--max_iter", type=int, default=120)
     parser.add_argument("--max-leaf-nodes", "--max_leaf_nodes", type=int, default=6)
