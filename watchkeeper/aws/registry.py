@@ -1,7 +1,7 @@
 """Which version serves, which served before it, and what became of each: the records of one model in DynamoDB.
 
-The state machines move these records themselves, in single transactions; functions read them, and write one only where a
-person registered a version by hand. Items are `serving`, `lock` and `version#<version>`, by their key `pk`.
+The state machines move these records themselves, in single transactions; functions read them, and add one only where
+a person registered a version by hand. Items are `serving`, `lock` and `version#<version>`, by their key `pk`.
 """
 
 from __future__ import annotations

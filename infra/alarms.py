@@ -1,0 +1,281 @@
+"""A bounded number of alarms a model, whatever the number of features, and one composite over all of them.
+
+Three jobs, kept apart: `metrics` below says what is measured, `DEFINITIONS` when it is too much and what to do, and the
+construct turns both into alarms. Alarms send nothing themselves: `notify` makes a readable message of a state change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from infra.shared import ModelContext
+from watchkeeper import naming
+from watchkeeper.errors import ConfigError
+from watchkeeper.naming import AlarmKind, Metric
+from watchkeeper.rollout import ERRORS_METRIC, SAGEMAKER_NAMESPACE
+from watchkeeper.severity import OF_ALARM
+
+METRICS_IN_ONE_EXPRESSION = 10
+"""CloudWatch's limit for an alarm."""
+UNREADABLE_PERCENT = 1.0
+FUNCTION_ERRORS_IN_PERIOD = 3
+"""One failed asynchronous invocation is tried three times: so many errors are a failure that no retry cured."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the alarms look at, beside the model's own metrics."""
+
+    functions: Sequence[str]
+    machines: Mapping[str, str]
+    dead_letter_queues: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """When a metric is too much, and what a person does about it.
+
+    Attributes
+    ----------
+    points, of : how many of how many periods must breach
+    missing : what no data means
+    todo : one sentence, in the alarm's description
+    """
+
+    metric: cloudwatch.IMetric
+    threshold: float
+    todo: str
+    inclusive: bool = False
+    points: int = 1
+    of: int = 1
+    missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING
+
+    def check(self, name: str) -> None:
+        """Refuse what CloudWatch refuses.
+
+        Raises
+        ------
+        ConfigError
+            More points must breach than are looked at.
+        """
+        if not 1 <= self.points <= self.of:
+            raise ConfigError(f"Alarm {name}: {self.points} of {self.of} periods must breach. Use M of N with M ≤ N.")
+
+
+class ModelMetrics:
+    """What is measured of one model."""
+
+    def __init__(self, context: ModelContext) -> None:
+        self._context = context
+        self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
+
+    def of(self, metric: Metric, statistic: str, period: cdk.Duration) -> cloudwatch.Metric:
+        """One of the model's own metrics."""
+        return cloudwatch.Metric(
+            namespace=naming.NAMESPACE,
+            metric_name=metric.value,
+            dimensions_map={naming.MODEL_DIMENSION: self._context.name},
+            statistic=statistic,
+            period=period,
+        )
+
+    def endpoint(self, name: str, statistic: str, period: cdk.Duration) -> cloudwatch.Metric:
+        """A metric that SageMaker publishes of the endpoint."""
+        return cloudwatch.Metric(
+            namespace=SAGEMAKER_NAMESPACE,
+            metric_name=name,
+            dimensions_map={"EndpointName": self._context.spec.endpoint, "VariantName": naming.VARIANT},
+            statistic=statistic,
+            period=period,
+        )
+
+    @staticmethod
+    def total(
+        namespace: str, dimension: str, names: Sequence[str], values: Mapping[str, str], statistic: str
+    ) -> cloudwatch.MathExpression:
+        """The sum of some metrics over several resources, as one expression.
+
+        Raises
+        ------
+        ConfigError
+            An alarm cannot look at so many metrics.
+        """
+        used = {
+            f"{prefix}{place}": cloudwatch.Metric(
+                namespace=namespace,
+                metric_name=name,
+                dimensions_map={dimension: value},
+                statistic=statistic,
+                period=cdk.Duration.minutes(5),
+            )
+            for name, prefix in zip(names, "mnop", strict=False)
+            for place, value in enumerate(values.values())
+        }
+        if len(used) > METRICS_IN_ONE_EXPRESSION:
+            raise ConfigError(f"An alarm takes {METRICS_IN_ONE_EXPRESSION} metrics, not {len(used)}: split it.")
+        terms = " + ".join(f"FILL({identity}, 0)" for identity in used)
+        return cloudwatch.MathExpression(
+            expression=terms,
+            using_metrics=used,
+            period=cdk.Duration.minutes(5),
+            label=f"{namespace} {' + '.join(names)}",
+        )
+
+
+def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Definition]:
+    """All metric alarms of a model."""
+    metrics = ModelMetrics(context)
+    keep = (
+        cloudwatch.TreatMissingData.IGNORE
+    )  # between two verdicts, and while there are too few rows, the last one holds
+    look, quarter = metrics.look, cdk.Duration.minutes(15)
+    functions = {name: name for name in watched.functions}
+    queues = {name: name for name in watched.dead_letter_queues}
+    return {
+        AlarmKind.DRIFT: Definition(
+            metrics.of(Metric.DRIFTED_FEATURES, "Maximum", look),
+            1,
+            "Look at the newest findings: which features changed, and did the data or the world? Retraining starts by "
+            "itself if the model's file says so.",
+            inclusive=True,
+            missing=keep,
+        ),
+        AlarmKind.PREDICTION_DRIFT: Definition(
+            metrics.of(Metric.PREDICTION_DRIFT, "Maximum", look),
+            0,
+            "Look at the newest findings: if no feature changed with the predictions, suspect the model.",
+            missing=keep,
+        ),
+        AlarmKind.SUSPECT_VERSION: Definition(
+            metrics.of(Metric.SUSPECT_VERSION, "Maximum", look),
+            1,
+            "The new version's predictions changed while its inputs did not. It is rolled back by itself if the model's "
+            "file says so.",
+            inclusive=True,
+            missing=keep,
+        ),
+        AlarmKind.UNREADABLE_CAPTURE: Definition(
+            _unreadable_percent(metrics, quarter),
+            UNREADABLE_PERCENT,
+            "Read the reasons under quarantine/ in the data bucket: requests no longer look as the model's file says.",
+        ),
+        AlarmKind.MISSING_CAPTURE: Definition(
+            _missing(metrics, quarter),
+            1,
+            "The endpoint is used but captures nothing: check the disk of its instances (capture stops above 75 %), its "
+            "role and its capture settings.",
+            inclusive=True,
+            points=4,
+            of=4,
+        ),
+        AlarmKind.DEAD_LETTERS: Definition(
+            metrics.total("AWS/SQS", "QueueName", ["ApproximateNumberOfMessagesVisible"], queues, "Maximum"),
+            0,
+            "Read the function's log for the reason, mend it, and move the messages back to their queue (redrive).",
+        ),
+        AlarmKind.FUNCTION_ERRORS: Definition(
+            metrics.total("AWS/Lambda", "FunctionName", ["Errors"], functions, "Sum"),
+            FUNCTION_ERRORS_IN_PERIOD,
+            "Read the logs under /watchkeeper/ of the function that fails.",
+            inclusive=True,
+        ),
+        AlarmKind.AUTOMATION_FAILED: Definition(
+            metrics.total(
+                "AWS/States", "StateMachineArn", ["ExecutionsFailed", "ExecutionsTimedOut"], watched.machines, "Sum"
+            ),
+            0,
+            "Open the failed execution in the Step Functions console: its last step says why. The version that served "
+            "before goes on serving.",
+        ),
+        AlarmKind.SERVER_ERRORS: Definition(
+            metrics.endpoint(ERRORS_METRIC, "Average", cdk.Duration.minutes(1)),
+            context.spec.rollout.error_rate,
+            "Read the endpoint's log. If a new version is to blame, start the rollback machine.",
+            points=3,
+            of=5,
+        ),
+    }
+
+
+def _unreadable_percent(metrics: ModelMetrics, period: cdk.Duration) -> cloudwatch.MathExpression:
+    used = {
+        "unreadable": metrics.of(Metric.UNREADABLE_RECORDS, "Sum", period),
+        "rows": metrics.of(Metric.ROWS_PROFILED, "Sum", period),
+    }
+    return cloudwatch.MathExpression(
+        expression="IF(rows + unreadable > 0, 100 * unreadable / (rows + unreadable), 0)",
+        using_metrics=used,
+        period=period,
+        label="unreadable records, percent",
+    )
+
+
+def _missing(metrics: ModelMetrics, period: cdk.Duration) -> cloudwatch.MathExpression:
+    used = {
+        "invocations": metrics.endpoint("Invocations", "Sum", period),
+        "rows": metrics.of(Metric.ROWS_PROFILED, "Sum", period),
+    }
+    return cloudwatch.MathExpression(
+        expression="IF(FILL(invocations, 0) > 0, IF(FILL(rows, 0) < 1, 1, 0), 0)",
+        using_metrics=used,
+        period=period,
+        label="invocations without captures",
+    )
+
+
+class Alarms(Construct):
+    """All alarms of a model.
+
+    Attributes
+    ----------
+    by_kind : the metric alarms
+    attention : the composite, in alarm while any of them is
+    """
+
+    def __init__(self, scope: Construct, context: ModelContext, watched: Watched) -> None:
+        super().__init__(scope, "Alarms")
+        self.by_kind: dict[AlarmKind, cloudwatch.Alarm] = {}
+        for kind, definition in definitions(context, watched).items():
+            if kind is AlarmKind.MISSING_CAPTURE and not _captures(context):
+                continue
+            self.by_kind[kind] = self._alarm(context, kind, definition)
+        attention = cloudwatch.CompositeAlarm(
+            self,
+            "Attention",
+            composite_alarm_name=naming.alarm(context.name, AlarmKind.ATTENTION),
+            alarm_description=f"{context.name} needs a look: at least one of its alarms is in alarm.",
+            alarm_rule=cloudwatch.AlarmRule.any_of(*self.by_kind.values()),
+        )
+        self.attention = attention
+
+    def _alarm(self, context: ModelContext, kind: AlarmKind, definition: Definition) -> cloudwatch.Alarm:
+        name = naming.alarm(context.name, kind)
+        definition.check(name)
+        operators = cloudwatch.ComparisonOperator
+        return cloudwatch.Alarm(
+            self,
+            "".join(word.title() for word in kind.value.split("-")),
+            alarm_name=name,
+            alarm_description=f"[{OF_ALARM[kind]}] {definition.todo}",
+            metric=definition.metric,
+            threshold=definition.threshold,
+            comparison_operator=(
+                operators.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+                if definition.inclusive
+                else operators.GREATER_THAN_THRESHOLD
+            ),
+            evaluation_periods=definition.of,
+            datapoints_to_alarm=definition.points,
+            treat_missing_data=definition.missing,
+        )
+
+
+def _captures(context: ModelContext) -> bool:
+    """Whether every period of traffic must show captures; with a small share, some show none."""
+    create = context.config.endpoint.create
+    return create is None or create.capture_percent > 0

@@ -1,0 +1,95 @@
+"""One dashboard a model: its state at a glance, the evidence below, and what to do beside it."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from infra.alarms import Alarms, ModelMetrics, Watched
+from infra.shared import ModelContext
+from watchkeeper.naming import Metric
+
+WIDE, HALF = 24, 12
+_HELP = """\
+# {name}
+{description}
+
+**Drift**: findings are under `findings/{name}/` in the data bucket. **Errors**: logs are under `/watchkeeper/{name}/`.
+**Machines**: `{name}--retraining`, `--rollout`, `--rollback`, `--onboarding` in Step Functions; start *rollback* to go
+back to the last good version at once, *retraining* to train anew.
+"""
+
+
+class Dashboard(Construct):
+    """The dashboard `<model>`."""
+
+    def __init__(self, scope: Construct, context: ModelContext, alarms: Alarms, watched: Watched) -> None:
+        super().__init__(scope, "Dashboard")
+        metrics, hour = ModelMetrics(context), cdk.Duration.hours(1)
+        help_text = _HELP.format(name=context.name, description=context.config.description)
+        self.dashboard = cloudwatch.Dashboard(
+            self,
+            "Resource",
+            dashboard_name=f"Watchkeeper-{context.name}",
+            default_interval=cdk.Duration.days(7),
+            widgets=[
+                [cloudwatch.TextWidget(markdown=help_text, width=WIDE, height=4)],
+                [
+                    cloudwatch.AlarmStatusWidget(
+                        title="Now", alarms=[*alarms.by_kind.values(), alarms.attention], width=WIDE, height=3
+                    )
+                ],
+                [
+                    _graph("Drifted features", metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look)),
+                    _graph(
+                        "Strongest drift (1 is the threshold)",
+                        metrics.of(Metric.DRIFT_SCORE, "Maximum", metrics.look),
+                        metrics.of(Metric.PREDICTION_DRIFT, "Maximum", metrics.look),
+                    ),
+                ],
+                [
+                    _graph(
+                        "Rows",
+                        metrics.of(Metric.ROWS_PROFILED, "Sum", hour),
+                        metrics.of(Metric.WINDOW_ROWS, "Maximum", metrics.look),
+                        metrics.of(Metric.UNREADABLE_RECORDS, "Sum", hour),
+                    ),
+                    _graph(
+                        "Endpoint",
+                        metrics.endpoint("Invocations", "Sum", hour),
+                        metrics.endpoint("Invocation5XXErrors", "Sum", hour),
+                        right=[metrics.endpoint("ModelLatency", "p99", hour)],
+                    ),
+                ],
+                [
+                    _graph("Errors of functions", *_each("AWS/Lambda", "FunctionName", "Errors", watched.functions)),
+                    _graph(
+                        "Executions that failed",
+                        *_each("AWS/States", "StateMachineArn", "ExecutionsFailed", list(watched.machines.values())),
+                    ),
+                ],
+            ],
+        )
+
+
+def _graph(
+    title: str, *left: cloudwatch.IMetric, right: list[cloudwatch.IMetric] | None = None
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(left), right=right or [], width=HALF, height=6)
+
+
+def _each(
+    namespace: str, dimension: str, name: str, values: list[str] | tuple[str, ...] | object
+) -> list[cloudwatch.IMetric]:
+    assert isinstance(values, list | tuple)
+    return [
+        cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            dimensions_map={dimension: value},
+            statistic="Sum",
+            period=cdk.Duration.hours(1),
+        )
+        for value in values
+    ]

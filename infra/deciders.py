@@ -1,0 +1,140 @@
+"""The functions that decide for the machines: each looks, says what it found, and changes as little as it can."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra import grants
+from infra.python_function import PythonFunction
+from infra.shared import ModelContext
+from infra.state import ModelState
+from watchkeeper import naming
+
+
+class Deciders(Construct):
+    """One function a decision."""
+
+    def __init__(self, scope: Construct, context: ModelContext, state: ModelState, serving_role: iam.IRole) -> None:
+        super().__init__(scope, "Deciders")
+        self._context, self._state = context, state
+        self.plan_rollout = self._plan_rollout(serving_role)
+        self.verify_rollout = self._verify_rollout()
+        self.find_last_good = self._find_last_good()
+        self.record_incident = self._record_incident()
+        self.all = [self.plan_rollout, self.verify_rollout, self.find_last_good, self.record_incident]
+        if context.config.code_folder is not None:
+            self.check_labels = self._check_labels()
+            self.check_training_set = self._check_training_set()
+            self.evaluate_candidate = self._evaluate_candidate()
+            self.all += [self.check_labels, self.check_training_set, self.evaluate_candidate]
+
+    def _plan_rollout(self, serving_role: iam.IRole) -> PythonFunction:
+        context = self._context
+        settings = naming.serving_parameter(context.name)
+        function = PythonFunction(
+            self,
+            context,
+            "plan_rollout",
+            description="Says what a rollout sends to SageMaker",
+            timeout=cdk.Duration.seconds(60),
+            environment={
+                "EXECUTION_ROLE": serving_role.role_arn,
+                "KEY": context.platform.key.key_arn,
+                **({} if context.attached else {"SERVING_PARAMETER": settings}),
+            },
+        )
+        self._state.read_by(function, ["GetItem", "PutItem"])
+        baselines = naming.baseline_prefix(context.name)
+        function.reads(baselines)
+        function.writes(baselines)
+        if not context.attached:
+            grants.allow(function.role, ["ssm:GetParameter"], [grants.arn("ssm", f"parameter{settings}")])
+        endpoint = grants.arn("sagemaker", f"endpoint/{context.spec.endpoint}")
+        configs = "*" if context.attached else f"{context.name}--*"
+        grants.allow(function.role, ["sagemaker:DescribeEndpoint"], [endpoint])
+        grants.allow(
+            function.role, ["sagemaker:DescribeEndpointConfig"], [grants.arn("sagemaker", f"endpoint-config/{configs}")]
+        )
+        packages = [f"model-package-group/{context.name}", f"model-package/{context.name}/*"]
+        grants.allow(
+            function.role,
+            ["sagemaker:DescribeModelPackage"],
+            [grants.arn("sagemaker", package) for package in packages],
+        )
+        return function
+
+    def _verify_rollout(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            self._context,
+            "verify_rollout",
+            description="Asks the endpoint what the version was asked before, and compares the answers",
+            timeout=cdk.Duration.minutes(3),
+        )
+        function.reads(naming.baseline_prefix(self._context.name))
+        endpoint = grants.arn("sagemaker", f"endpoint/{self._context.spec.endpoint}")
+        grants.allow(function.role, ["sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"], [endpoint])
+        return function
+
+    def _find_last_good(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            self._context,
+            "find_last_good",
+            description="Finds the version to go back to",
+            timeout=cdk.Duration.seconds(60),
+        )
+        self._state.read_by(function, ["GetItem", "Scan"])
+        return function
+
+    def _record_incident(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            self._context,
+            "record_incident",
+            description="Writes down what went wrong, with the evidence, and what was done",
+            timeout=cdk.Duration.seconds(60),
+        )
+        function.reads(naming.findings_prefix(self._context.name))
+        function.writes(f"incidents/{self._context.name}/")
+        return function
+
+    def _check_labels(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            self._context,
+            "check_labels",
+            description="Counts labelled rows, until there are enough to train on",
+            timeout=cdk.Duration.minutes(5),
+            memory_mb=512,
+        )
+        self._state.read_by(function)
+        function.reads(naming.labels_prefix(self._context.name))
+        return function
+
+    def _check_training_set(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            self._context,
+            "check_training_set",
+            description="Looks at a training set before a training job is paid for",
+            timeout=cdk.Duration.seconds(60),
+        )
+        function.reads(f"training/{self._context.name}/")
+        return function
+
+    def _evaluate_candidate(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            self._context,
+            "evaluate_candidate",
+            description="Holds challenger against champion on the same labelled rows",
+            timeout=cdk.Duration.minutes(10),
+            memory_mb=2048,
+            layers=("core", "analysis"),
+        )
+        function.reads(f"training/{self._context.name}/")
+        function.writes(f"training/{self._context.name}/")
+        return function

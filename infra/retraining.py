@@ -1,0 +1,462 @@
+"""The machine that trains a candidate, holds it against the champion, and lets it serve if it is good enough."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from infra import archives, grants
+from infra import machine_steps as steps
+from infra.endpoint import RESPONSE_TYPES, serving_settings
+from infra.images import training_image
+from infra.machine_steps import EXECUTION, NOW, Machine, State
+from infra.nag import acknowledge
+from infra.python_function import PythonFunction
+from infra.rollout import Rollout
+from infra.shared import ModelContext
+from infra.spark_jobs import SparkJobs
+from infra.state import ModelState
+from infra.transforms import answers, in_run, may_transform, transform
+from watchkeeper import rollout
+
+GUARDED_HOURS = 10
+"""The longest that assembling, transforms, gate and registration take together, beside training and rollout."""
+
+
+class TrainingRole(Construct):
+    """The role under which training jobs run: they read one model's training data and write its artefacts."""
+
+    def __init__(self, scope: Construct, context: ModelContext) -> None:
+        super().__init__(scope, "Training")
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            description=f"Watchkeeper: trains {context.name}",
+        )
+        training = f"training/{context.name}/"
+        grants.read(context, self.role, training)
+        grants.write(context, self.role, training)
+        grants.pull_images(self.role)
+        grants.allow(
+            self.role,
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+            [grants.arn("logs", "log-group:/aws/sagemaker/*")],
+        )
+        grants.allow(
+            self.role,
+            ["cloudwatch:PutMetricData"],
+            ["*"],
+            StringLike={"cloudwatch:namespace": ["/aws/sagemaker/*"]},
+        )
+        acknowledge(
+            self.role,
+            {
+                "AwsSolutions-IAM5": "Data is granted by the model's prefix and logs by SageMaker's own groups; images "
+                "lie in registries of AWS; metrics have no resources to name."
+            },
+        )
+
+
+class Retraining(Construct):
+    """Wait for labels, lock, assemble, train, compare, register, roll out, unlock.
+
+    Whatever fails in between, the champion goes on serving, the candidate is rejected, a message says why, and the lock is
+    released. Input: `{"reason": "…", "alarm"?: name, "hyperparameters"?: {name: text}}`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        context: ModelContext,
+        *,
+        state: ModelState,
+        jobs: SparkJobs,
+        check_labels: PythonFunction,
+        check_training_set: PythonFunction,
+        evaluate: PythonFunction,
+        notify: PythonFunction,
+        serving_role: iam.IRole,
+        rollout_machine: Rollout,
+    ) -> None:
+        super().__init__(scope, "Retraining")
+        self._context, self._state, self._jobs = context, state, jobs
+        self._labels, self._set, self._gate, self._notify = check_labels, check_training_set, evaluate, notify
+        self._serving_role, self._rollout = serving_role, rollout_machine
+        self._training_role = TrainingRole(self, context).role
+        source = archives.stage_source(context.config, context.staging)
+        assert source is not None  # a model without code has no retraining: see model_stack
+        self._source = assets.Asset(self, "Source", path=str(source))
+        schema = archives.stage_schema(context.config, context.staging)
+        self._schema = assets.Asset(self, "Schema", path=str(schema))
+        self._image = training_image(self, context.config.code)
+        training = context.config.retraining.training
+        spec = context.spec.retraining
+        self._held_seconds = (
+            GUARDED_HOURS * 3600 + 2 * int(training.max_runtime.total_seconds()) + rollout_machine.timeout_seconds
+        )
+        machine = Machine(
+            self,
+            context,
+            "retraining",
+            role=self._role(),
+            comment=f"Trains {context.name} anew and rolls it out if it is better",
+            states=self._states(),
+            timeout_seconds=self._held_seconds + 60 * spec.label_wait_minutes * (spec.label_wait_limit + 1),
+        )
+        self.machine, self.arn = machine.machine, machine.arn
+
+    def _states(self) -> dict[str, State]:
+        work = {
+            "GetServing": steps.repeated(
+                "dynamodb:getItem",
+                {"TableName": self._table, "Key": {"pk": {"S": "serving"}}, "ConsistentRead": True},
+                "Onboarded?",
+                result="$.serving",
+            ),
+            "Onboarded?": steps.choose(
+                steps.when_present("$.serving.Item", "AssembleTrainingSet"), otherwise="NotOnboarded"
+            ),
+            "NotOnboarded": _failure(
+                "NotOnboarded", "No version is on record as serving: start the onboarding machine"
+            ),
+            **self._assemble("CopySource"),
+            **self._train("CreateChallenger"),
+            **self._compare("Register"),
+            **self._register("Rollout"),
+            "Rollout": steps.run_execution(
+                self._rollout.arn,
+                {
+                    "version.$": "$.candidate.version",
+                    "reason.$": "$.request.reason",
+                    "lock_owner.$": EXECUTION,
+                },
+                "NotifyDeployed",
+                result="$.rollout",
+            ),
+        }
+        # The rollout machine has sent its own message, and rejected the candidate.
+        work["Rollout"]["Catch"] = [
+            {"ErrorEquals": ["States.TaskFailed"], "ResultPath": steps.FAILURE, "Next": "ReleaseFailed"}
+        ]
+        steps.guarded(work, "Failed")
+        return {
+            **steps.request_with_defaults(
+                {"reason": "", "alarm": "", "hyperparameters": {}},
+                "CheckLabels",
+                **{"run.$": steps.RUN_ID, "looks": 0},
+            ),
+            **self._wait_for_labels("AcquireLock"),
+            "AcquireLock": steps.acquire_lock(
+                self._state,
+                "GetServing",
+                held_seconds=self._held_seconds,
+                busy={"Next": "AnotherRunHoldsTheLock"},
+            ),
+            "AnotherRunHoldsTheLock": steps.end(),
+            **work,
+            **self._ends(),
+        }
+
+    @property
+    def _table(self) -> str:
+        return self._state.table.table_name
+
+    def _wait_for_labels(self, then: str) -> dict[str, State]:
+        """Look for labels, and look again; the first wait is announced. A version that is newer than the request ends it."""
+        spec = self._context.spec.retraining
+        check = steps.invoke(
+            self._labels,
+            {"now.$": NOW, "since.$": "$$.Execution.StartTime"},
+            "Labelled?",
+            result="$.labels",
+            keep=("ready", "superseded", "labelled", "needed"),
+        )
+        return {
+            "CheckLabels": steps.guarded({"CheckLabels": check}, "FailedUnlocked")["CheckLabels"],
+            "Labelled?": steps.choose(
+                steps.when_true("$.labels.superseded", "AnotherVersionServesByNow"),
+                steps.when_true("$.labels.ready", then),
+                {"Variable": "$.looks", "NumericGreaterThanEquals": spec.label_wait_limit, "Next": "NotifyGaveUp"},
+                {"Variable": "$.looks", "NumericEquals": 0, "Next": "NotifyWaiting"},
+                otherwise="WaitForLabels",
+            ),
+            "NotifyWaiting": steps.notify(self._notify, "retraining-waiting", "WaitForLabels"),
+            "WaitForLabels": steps.wait(60 * spec.label_wait_minutes, "CountLook"),
+            "CountLook": {
+                "Type": "Pass",
+                "Parameters": {"value.$": "States.MathAdd($.looks, 1)"},
+                "ResultPath": "$.count",
+                "Next": "TakeCount",
+            },
+            "TakeCount": {"Type": "Pass", "InputPath": "$.count.value", "ResultPath": "$.looks", "Next": "CheckLabels"},
+            "AnotherVersionServesByNow": steps.end(),
+            "NotifyGaveUp": steps.notify(self._notify, "retraining-gave-up", "GaveUpWaitingForLabels"),
+            "GaveUpWaitingForLabels": steps.end(),
+            "FailedUnlocked": steps.notify(self._notify, "retraining-failed", "RetrainingFailed"),
+        }
+
+    def _assemble(self, then: str) -> dict[str, State]:
+        return {
+            "AssembleTrainingSet": steps.run_job(
+                self._jobs.assemble.name, {"--RUN.$": "$.run", "--NOW.$": NOW}, "CheckTrainingSet"
+            ),
+            "CheckTrainingSet": steps.invoke(
+                self._set,
+                {"run.$": "$.run"},
+                "Trainable?",
+                result="$.set",
+                keep=("ok", "reason", "train_rows", "holdout_rows"),
+            ),
+            "Trainable?": steps.choose(steps.when_true("$.set.ok", then), otherwise="Untrainable"),
+            "Untrainable": _failure("UnfitTrainingSet", path="$.set.reason"),
+        }
+
+    def _train(self, then: str) -> dict[str, State]:
+        """Train on the run's own copy of script and schema: the run's prefix holds everything that went into it."""
+        return {
+            "CopySource": self._copy(self._source, "code/sourcedir.tar.gz", "CopySchema"),
+            "CopySchema": self._copy(self._schema, "schema/schema.json", "MergeHyperparameters"),
+            "MergeHyperparameters": {
+                "Type": "Pass",
+                "Parameters": {
+                    "fixed": {"sagemaker_program": "train.py", **self._context.spec.retraining.hyperparameters},
+                    "run": {"sagemaker_submit_directory.$": in_run(self._context, "code/sourcedir.tar.gz")},
+                },
+                "ResultPath": "$.hyperparameters",
+                "Next": "Train",
+            },
+            "Train": self._training_job(then),
+        }
+
+    def _copy(self, asset: assets.Asset, path: str, then: str) -> State:
+        return steps.repeated(
+            "aws-sdk:s3:copyObject",
+            {
+                "CopySource": f"{asset.s3_bucket_name}/{asset.s3_object_key}",
+                "Bucket": self._context.platform.bucket.bucket_name,
+                "Key.$": f"States.Format('training/{self._context.name}/{{}}/{path}', $.run)",
+            },
+            then,
+        )
+
+    def _training_job(self, then: str) -> State:
+        context, training = self._context, self._context.config.retraining.training
+        key = context.platform.key.key_arn
+        seconds = int(training.max_runtime.total_seconds())
+        merged = "States.JsonMerge($.hyperparameters.fixed, $.request.hyperparameters, false)"
+        return {
+            "Type": "Task",
+            "Resource": steps.resource("sagemaker:createTrainingJob.sync"),
+            "Parameters": {
+                "TrainingJobName.$": f"States.Format('{context.name}--{{}}', $.run)",
+                "RoleArn": self._training_role.role_arn,
+                "AlgorithmSpecification": {"TrainingImage": self._image, "TrainingInputMode": "File"},
+                "HyperParameters.$": f"States.JsonMerge({merged}, $.hyperparameters.run, false)",
+                "InputDataConfig": [
+                    self._channel("train", "train/", "text/csv"),
+                    self._channel("schema", "schema/", "application/json"),
+                ],
+                "OutputDataConfig": {"S3OutputPath.$": in_run(context, "output/"), "KmsKeyId": key},
+                "ResourceConfig": {
+                    "InstanceType": training.instance_type,
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": training.volume_gb,
+                    **({"VolumeKmsKeyId": key} if rollout.takes_volume_key(training.instance_type) else {}),
+                },
+                "EnableManagedSpotTraining": training.spot,
+                "StoppingCondition": {
+                    "MaxRuntimeInSeconds": seconds,
+                    **({"MaxWaitTimeInSeconds": 2 * seconds} if training.spot else {}),
+                },
+            },
+            "ResultPath": "$.training",
+            "Next": then,
+        }
+
+    def _channel(self, name: str, path: str, content_type: str) -> State:
+        return {
+            "ChannelName": name,
+            "ContentType": content_type,
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3DataDistributionType": "FullyReplicated",
+                    "S3Uri.$": in_run(self._context, path),
+                }
+            },
+        }
+
+    def _compare(self, then: str) -> dict[str, State]:
+        """Both models answer the same labelled holdout, and the gate decides."""
+        create = self._context.config.endpoint.create
+        environment = rollout.environment_of(serving_settings(create) if create else None, rollout.BASE_ENVIRONMENT)
+        challenger = "$.challenger.name"
+        branches = [
+            {"StartAt": name, "States": {name: transform(self._context, role, model, None)}}
+            for name, role, model in (
+                ("AskChallenger", "challenger", challenger),
+                ("AskChampion", "champion", "$.serving.Item.model_name.S"),
+            )
+        ]
+        return {
+            "CreateChallenger": {
+                "Type": "Pass",
+                "Parameters": {"name.$": f"States.Format('{self._context.name}--{{}}-challenger', $.run)"},
+                "ResultPath": "$.challenger",
+                "Next": "CreateModel",
+            },
+            "CreateModel": steps.call(
+                "aws-sdk:sagemaker:createModel",
+                {
+                    "ModelName.$": challenger,
+                    "ExecutionRoleArn": self._serving_role.role_arn,
+                    "PrimaryContainer": self._container(environment),
+                },
+                "AskBoth",
+            ),
+            "AskBoth": {"Type": "Parallel", "Branches": branches, "ResultPath": steps.LAST, "Next": "Evaluate"},
+            "Evaluate": steps.invoke(
+                self._gate,
+                {
+                    "run.$": "$.run",
+                    "challenger.$": answers(self._context, "challenger"),
+                    "champion.$": answers(self._context, "champion"),
+                    "now.$": NOW,
+                },
+                "Passed?",
+                result="$.gate",
+                keep=("passed", "reason", "metric", "champion", "challenger", "gain", "low", "high", "rows"),
+            ),
+            "Passed?": steps.choose(steps.when_true("$.gate.passed", then), otherwise="NotifyRejected"),
+        }
+
+    def _container(self, environment: dict[str, str]) -> State:
+        return {
+            "Image": self._image,
+            "ModelDataUrl.$": "$.training.ModelArtifacts.S3ModelArtifacts",
+            "Environment": dict(environment),
+        }
+
+    def _register(self, then: str) -> dict[str, State]:
+        """The package's number is the version's; its baseline comes before its first request."""
+        number = "States.ArrayGetItem(States.StringSplit($.package.ModelPackageArn, '/'), 2)"
+        return {
+            "Register": steps.call(
+                "aws-sdk:sagemaker:createModelPackage",
+                {
+                    "ModelPackageGroupName": self._context.name,
+                    "ModelPackageDescription.$": "States.Format('Run {}: {}', $.run, $.gate.reason)",
+                    "ModelApprovalStatus": "Approved",
+                    "InferenceSpecification": {
+                        "Containers": [self._container(dict(rollout.BASE_ENVIRONMENT))],
+                        "SupportedContentTypes": [*rollout.CAPTURED_CSV, *rollout.CAPTURED_JSON],
+                        "SupportedResponseMIMETypes": list(RESPONSE_TYPES),
+                    },
+                    "CustomerMetadataProperties": {
+                        "run.$": "$.run",
+                        "metric.$": "$.gate.metric",
+                        "champion.$": "States.Format('{}', $.gate.champion)",
+                        "challenger.$": "States.Format('{}', $.gate.challenger)",
+                    },
+                },
+                "NumberVersion",
+                result="$.package",
+            ),
+            "NumberVersion": {
+                "Type": "Pass",
+                "Parameters": {"version.$": f"States.Format('v{{}}', {number})"},
+                "ResultPath": "$.candidate",
+                "Next": "BuildBaseline",
+            },
+            "BuildBaseline": steps.run_job(
+                self._jobs.baseline.name,
+                {
+                    "--RUN.$": "$.run",
+                    "--VERSION.$": "$.candidate.version",
+                    "--PREDICTIONS.$": answers(self._context, "challenger"),
+                    "--NOW.$": NOW,
+                },
+                "RecordCandidate",
+            ),
+            "RecordCandidate": steps.repeated("dynamodb:putItem", self._candidate(), then),
+        }
+
+    def _candidate(self) -> State:
+        return {
+            "TableName": self._table,
+            "Item": {
+                "pk": {"S.$": "States.Format('version#{}', $.candidate.version)"},
+                "version": {"S.$": "$.candidate.version"},
+                "package_arn": {"S.$": "$.package.ModelPackageArn"},
+                "model_name": {"S.$": "$.challenger.name"},
+                "state": {"S": "candidate"},
+                "created": {"S.$": NOW},
+                "run": {"S.$": "$.run"},
+                "reason": {"S.$": "$.request.reason"},
+            },
+        }
+
+    def _ends(self) -> dict[str, State]:
+        return {
+            "NotifyDeployed": steps.notify(self._notify, "version-deployed", "ReleaseDeployed"),
+            "ReleaseDeployed": steps.release_lock(self._state, "Deployed"),
+            "Deployed": steps.end(),
+            "NotifyRejected": steps.notify(self._notify, "candidate-rejected", "ReleaseRejected"),
+            "ReleaseRejected": steps.release_lock(self._state, "CandidateRejected"),
+            "CandidateRejected": steps.end(),
+            "Failed": steps.choose(
+                steps.when_present("$.package.ModelPackageArn", "RejectPackage"), otherwise="NotifyFailed"
+            ),
+            **steps.guarded(
+                {"RejectPackage": steps.reject_package("$.package.ModelPackageArn", "Numbered?")}, "NotifyFailed"
+            ),
+            "Numbered?": steps.choose(
+                steps.when_present("$.candidate.version", "RejectVersion"), otherwise="NotifyFailed"
+            ),
+            **steps.guarded(
+                {"RejectVersion": steps.reject_version(self._state, "$.candidate.version", "NotifyFailed")},
+                "NotifyFailed",
+            ),
+            "NotifyFailed": steps.notify(self._notify, "retraining-failed", "ReleaseFailed"),
+            "ReleaseFailed": steps.release_lock(self._state, "RetrainingFailed"),
+            "RetrainingFailed": steps.end(
+                "RetrainingFailed", "The champion goes on serving. The message that was sent says why."
+            ),
+        }
+
+    def _role(self) -> iam.Role:
+        context = self._context
+        role = steps.machine_role(self, context, "retraining")
+        steps.may_invoke(role, self._labels, self._set, self._gate, self._notify)
+        self._state.grant(role, ["DeleteItem", "GetItem", "PutItem", "UpdateItem"])
+        for job in (self._jobs.assemble, self._jobs.baseline):
+            steps.may_run_job(role, job.arn)
+        for asset in (self._source, self._schema):
+            grants.allow(role, ["s3:GetObject"], [asset.bucket.arn_for_objects(asset.s3_object_key)])
+        grants.write(context, role, f"training/{context.name}/")
+        may_transform(context, role)
+        self._may_train_and_register(role)
+        steps.may_run_execution(role, self._rollout.machine, f"{context.name}--rollout")
+        return role
+
+    def _may_train_and_register(self, role: iam.Role) -> None:
+        name = self._context.name
+        job = grants.arn("sagemaker", f"training-job/{name}--*")
+        actions = ["CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"]
+        grants.allow(role, [f"sagemaker:{action}" for action in actions], [job])
+        steps.may_await(role, "training")
+        grants.allow(role, ["sagemaker:CreateModel"], [grants.arn("sagemaker", f"model/{name}--*")])
+        packages = [
+            grants.arn("sagemaker", kind) for kind in (f"model-package-group/{name}", f"model-package/{name}/*")
+        ]
+        grants.allow(role, ["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"], packages)
+        grants.pass_role(role, self._training_role, "sagemaker.amazonaws.com")
+        grants.pass_role(role, self._serving_role, "sagemaker.amazonaws.com")
+
+
+def _failure(error: str, cause: str = "", *, path: str | None = None) -> State:
+    """A failure of our own finding, in the form in which errors of tasks are caught."""
+    why = {"Cause.$": path} if path else {"Cause": cause}
+    return {"Type": "Pass", "Parameters": {"Error": error, **why}, "ResultPath": steps.FAILURE, "Next": "Failed"}

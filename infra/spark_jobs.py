@@ -1,0 +1,111 @@
+"""The Glue (Spark) jobs: each runs a script of `glue_jobs/` with the model's own archive on its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from infra import archives, grants
+from infra.nag import acknowledge
+from infra.shared import GLUE_SECURITY, ModelContext
+from watchkeeper import naming
+
+GLUE_VERSION = "5.1"
+WORKER_TYPE, WORKERS = "G.1X", 2
+TIMEOUT_MINUTES = 120
+
+
+class SparkJob(Construct):
+    """One Glue job.
+
+    Parameters
+    ----------
+    name : of its script in `glue_jobs/`, without `.py`
+    """
+
+    def __init__(self, scope: Construct, context: ModelContext, name: str, code: assets.Asset) -> None:
+        super().__init__(scope, "".join(word.title() for word in name.split("_")))
+        self._context = context
+        script = assets.Asset(self, "Script", path=str(Path(archives.ROOT) / "glue_jobs" / f"{name}.py"))
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            description=f"Watchkeeper: {name} of {context.name}",
+        )
+        for asset in (script, code):
+            grants.allow(self.role, ["s3:GetObject"], [asset.bucket.arn_for_objects(asset.s3_object_key)])
+        log_groups = grants.arn("logs", "log-group:/aws-glue/*")
+        grants.allow(
+            self.role,
+            ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            [log_groups],
+        )
+        grants.allow(
+            self.role,
+            ["glue:GetSecurityConfiguration"],
+            ["*"],  # knows no resources
+        )
+        acknowledge(
+            self.role,
+            {
+                "AwsSolutions-IAM5": "Objects are granted by the model's prefixes and logs by Glue's own groups; a "
+                "security configuration cannot be named in a policy."
+            },
+        )
+        self.name = f"{context.name}--{name.replace('_', '-')}"
+        glue.CfnJob(
+            self,
+            "Job",
+            name=self.name,
+            role=self.role.role_arn,
+            description=f"Watchkeeper: {name} of {context.name}",
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl", python_version="3", script_location=script.s3_object_url
+            ),
+            glue_version=GLUE_VERSION,
+            worker_type=WORKER_TYPE,
+            number_of_workers=WORKERS,
+            timeout=TIMEOUT_MINUTES,
+            max_retries=0,  # the state machine decides what is tried again
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=3),
+            security_configuration=GLUE_SECURITY,
+            default_arguments={
+                "--BUCKET": context.platform.bucket.bucket_name,
+                "--extra-py-files": code.s3_object_url,
+                "--enable-metrics": "true",
+                "--enable-continuous-cloudwatch-log": "true",
+                "--job-language": "python",
+                "--TempDir": context.data_uri(naming.run_prefix(context.name, "temporary")),
+            },
+        )
+
+    @property
+    def arn(self) -> str:
+        """ARN of the job."""
+        return grants.arn("glue", f"job/{self.name}")
+
+
+class SparkJobs(Construct):
+    """All Glue jobs of a model."""
+
+    def __init__(self, scope: Construct, context: ModelContext) -> None:
+        super().__init__(scope, "SparkJobs")
+        code = assets.Asset(self, "Code", path=str(context.archive))
+        training = f"training/{context.name}/"
+        self.assemble = SparkJob(self, context, "assemble_training_set", code)
+        grants.read(
+            context,
+            self.assemble.role,
+            naming.capture_prefix(context.name),
+            naming.labels_prefix(context.name),
+            training,
+        )
+        grants.write(context, self.assemble.role, training)
+        self.baseline = SparkJob(self, context, "build_baseline", code)
+        grants.read(context, self.baseline.role, training)
+        grants.write(context, self.baseline.role, naming.baseline_prefix(context.name))

@@ -1,0 +1,59 @@
+"""What starts the machines by itself: alarms, and a change of the serving settings."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.notifications import alarm_rule
+from infra.shared import ModelContext
+from watchkeeper import naming
+from watchkeeper.naming import AlarmKind
+
+
+class Triggers(Construct):
+    """Rules that start machines. Each start may happen twice: the machines make sure that it does no harm."""
+
+    def __init__(self, scope: Construct, context: ModelContext, dead_letters: sqs.IQueue) -> None:
+        super().__init__(scope, "Triggers")
+        self._context, self._dead_letters = context, dead_letters
+
+    def on_alarm(self, kind: AlarmKind, machine: sfn.StateMachine, reason: str) -> None:
+        """Start a machine when an alarm fires."""
+        name = naming.alarm(self._context.name, kind)
+        identity = "".join(word.title() for word in kind.value.split("-"))
+        rule = alarm_rule(self, f"On{identity}", [name], "ALARM", f"{name} fires: {reason}")
+        field = events.EventField.from_path
+        self._start(
+            rule,
+            machine,
+            {"reason": reason, "alarm": field("$.detail.alarmName"), "alarm_time": field("$.time")},
+        )
+
+    def on_serving_settings(self, machine: sfn.StateMachine) -> None:
+        """Start a machine when the model's file has other serving settings than before."""
+        parameter = naming.serving_parameter(self._context.name)
+        rule = events.Rule(
+            self,
+            "OnServingSettings",
+            description=f"{parameter} changed: apply it to the version that serves",
+            event_pattern=events.EventPattern(
+                source=["aws.ssm"],
+                detail_type=["Parameter Store Change"],
+                detail={"name": [parameter], "operation": ["Update"]},
+            ),
+        )
+        self._start(rule, machine, {"reason": "serving settings changed"})
+
+    def _start(self, rule: events.Rule, machine: sfn.StateMachine, request: dict[str, str]) -> None:
+        rule.add_target(
+            targets.SfnStateMachine(
+                machine,
+                input=events.RuleTargetInput.from_object(request),
+                dead_letter_queue=self._dead_letters,
+                retry_attempts=8,
+            )
+        )
