@@ -1,0 +1,98 @@
+"""Turns an alarm's change of state, or a machine's notice, into one message on the topic of its severity."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from watchkeeper import naming
+from watchkeeper.aws.looks import newest_findings
+from watchkeeper.aws.store import Store
+from watchkeeper.message import (
+    AlarmChange,
+    Evidence,
+    Kind,
+    Message,
+    Notice,
+    Severity,
+    alarm_message,
+    machine_message,
+)
+from watchkeeper.naming import AlarmKind
+from watchkeeper.spec import ModelSpec, deployed_spec
+
+logger = Logger()
+_EVIDENT = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
+_KINDS = {naming.alarm("", kind): kind for kind in AlarmKind}
+
+
+@cache
+def _store() -> Store:
+    return Store(boto3.client("s3"), os.environ["BUCKET"])
+
+
+@cache
+def _topics() -> Any:
+    return boto3.client("sns")
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Send at most one message."""
+    spec = deployed_spec()
+    logger.append_keys(model=spec.name)
+    message = _of_alarm(spec, event["detail"]) if "detail-type" in event else _of_machine(spec, event)
+    if message is None:
+        return {"sent": False, "subject": None}
+    _send(spec, message)
+    logger.info("Sent", kind=message.kind.value, severity=message.severity.value, subject=message.subject)
+    return {"sent": True, "subject": message.subject}
+
+
+def _of_machine(spec: ModelSpec, event: Mapping[str, Any]) -> Message:
+    at = datetime.fromisoformat(event["now"])
+    return machine_message(spec, Notice(Kind(event["kind"]), at, event["execution"], event.get("detail") or {}))
+
+
+def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
+    """The message of an alarm raised or over; the alarm of a canary is told by its rollout."""
+    name, state, before = detail["alarmName"], detail["state"], detail["previousState"]
+    kind = _KINDS.get(name.removeprefix(spec.name))
+    over = state["value"] == "OK" and before["value"] == "ALARM"
+    if kind is None or not (state["value"] == "ALARM" or over):
+        logger.info("Nothing to tell", alarm=name, state=state["value"], before=before["value"])
+        return None
+    at = datetime.fromisoformat(state["timestamp"])
+    change = AlarmChange(
+        kind=kind,
+        raised=not over,
+        at=at,
+        before=datetime.fromisoformat(before["timestamp"]) if "timestamp" in before else at,
+        reason=state.get("reason", ""),
+    )
+    return alarm_message(spec, change, _evidence(spec, at) if change.raised and kind in _EVIDENT else None)
+
+
+def _evidence(spec: ModelSpec, at: datetime) -> Evidence | None:
+    newest = newest_findings(_store(), spec.name, at)
+    if newest is None:
+        logger.warning("An alarm over drift, but no findings of its time")
+        return None
+    key, findings = newest
+    return Evidence(findings, f"s3://{_store().bucket}/{key}")
+
+
+def _send(spec: ModelSpec, message: Message) -> None:
+    topic = os.environ["TOPIC_CRITICAL" if message.severity is Severity.CRITICAL else "TOPIC_WARNING"]
+    attributes = {"model": spec.name, "severity": message.severity.value, "kind": message.kind.value}
+    _topics().publish(
+        TopicArn=topic,
+        Subject=message.subject,
+        Message=message.body,
+        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    )

@@ -1,0 +1,210 @@
+"""Plans the rollout of a version, or of new serving settings: everything the state machine passes on to SageMaker.
+
+A version that a person registered and approved has no record and no baseline yet. The plan gives it both: the baseline
+is that of the version it replaces, for nobody has judged it on data of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from watchkeeper import naming
+from watchkeeper.aws.endpoint import IN_SERVICE, EndpointState, describe
+from watchkeeper.aws.packages import find_package
+from watchkeeper.aws.registry import Registry, Serving, State, VersionRecord
+from watchkeeper.aws.store import Store
+from watchkeeper.errors import RolloutError
+from watchkeeper.profile import Baseline
+from watchkeeper.rollout import (
+    ServingSettings,
+    canary_alarm_parameters,
+    deployment_config,
+    endpoint_config_parameters,
+    waits_seconds,
+)
+from watchkeeper.spec import ModelSpec, deployed_spec
+from watchkeeper.verification import Verification
+
+logger = Logger()
+
+
+@cache
+def _store() -> Store:
+    return Store(boto3.client("s3"), os.environ["BUCKET"])
+
+
+@cache
+def _registry() -> Registry:
+    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
+
+
+@cache
+def _sagemaker() -> Any:
+    return boto3.client("sagemaker")
+
+
+@cache
+def _parameters() -> Any:
+    return boto3.client("ssm")
+
+
+@dataclass(frozen=True)
+class _Change:
+    """From what serves now to what shall serve."""
+
+    serving: Serving
+    endpoint: EndpointState
+    target: VersionRecord
+    settings: ServingSettings
+
+    @property
+    def settings_only(self) -> bool:
+        return self.target.version == self.serving.version
+
+    @property
+    def needed(self) -> bool:
+        now = self.serving.version, self.endpoint.model_name, self.endpoint.settings
+        return now != (self.target.version, self.target.model_name, self.settings)
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Plan; without a `version` in the event, for the one that serves."""
+    spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
+    serving = _registry().serving()
+    if serving is None:
+        raise RolloutError(f"No version of {spec.name} is on record as serving: run the onboarding machine first.")
+    version = event.get("version") or serving.version
+    logger.append_keys(model=spec.name, version=version)
+    change = _Change(serving, _endpoint(spec), _target(spec, version, serving, now), _settings(spec))
+    plan = _plan(spec, change, event.get("strategy"), now)
+    logger.info("Planned", needed=plan["needed"], endpoint_config=plan["endpoint_config_name"])
+    return plan
+
+
+def _plan(spec: ModelSpec, change: _Change, strategy: str | None, now: datetime) -> dict[str, Any]:
+    target, serving = change.target, change.serving
+    config = naming.endpoint_config(spec.name, target.version, change.settings.to_json())
+    captures = naming.capture_prefix(spec.name, target.version).rstrip("/")
+    alarm = canary_alarm_parameters(spec.endpoint, config, spec.rollout.error_rate)
+    return {
+        "needed": change.needed,
+        "version": target.version,
+        "previous_version": serving.previous_version if change.settings_only else serving.version,
+        "settings_only": change.settings_only,
+        "package_arn": target.package_arn,
+        "model": _model(spec, target),
+        "endpoint_config_name": config,
+        "endpoint_config": endpoint_config_parameters(
+            config, target.model_name, change.settings, f"s3://{_store().bucket}/{captures}", os.environ["KMS_KEY_ARN"]
+        ),
+        "previous_endpoint_config": change.endpoint.config,
+        "alarm": alarm,
+        "deployment": deployment_config(spec.rollout, [alarm["AlarmName"]], strategy),
+        "probation_until": _probation_until(spec, change, now).isoformat(),
+    }
+
+
+def _probation_until(spec: ModelSpec, change: _Change, now: datetime) -> datetime:
+    """A version is on probation when it serves for the first time, from when it has all traffic."""
+    if change.settings_only:
+        return change.serving.probation_until
+    if change.target.served_since is not None:
+        return now
+    return now + timedelta(seconds=waits_seconds(spec.rollout), hours=spec.rollout.probation_hours)
+
+
+def _endpoint(spec: ModelSpec) -> EndpointState:
+    """The endpoint, when its config may be changed."""
+    state = describe(_sagemaker(), spec.endpoint)
+    if state.status != IN_SERVICE:
+        raise RolloutError(
+            f"Endpoint {spec.endpoint!r} is {state.status}: wait until it is {IN_SERVICE}, then start the rollout anew."
+        )
+    if state.variant != naming.VARIANT:
+        raise RolloutError(
+            f"The variant of endpoint {spec.endpoint!r} is called {state.variant!r}; SageMaker lets no update rename "
+            f"it, and rollouts need {naming.VARIANT!r}. Serve the model from an endpoint with a variant of that name."
+        )
+    return state
+
+
+def _settings(spec: ModelSpec) -> ServingSettings:
+    """The serving settings that were deployed last."""
+    answer = _parameters().get_parameter(Name=naming.serving_parameter(spec.name))
+    return ServingSettings.from_json(answer["Parameter"]["Value"])
+
+
+# --- the version to roll out --------------------------------------------------------------------------------------
+
+
+def _target(spec: ModelSpec, version: str, serving: Serving, now: datetime) -> VersionRecord:
+    """The version's record, made now when a person registered it.
+
+    Raises
+    ------
+    RolloutError
+        There is no such version, it was rejected, or it is not approved.
+    """
+    if not re.fullmatch(r"v[1-9]\d*", version):
+        raise RolloutError(f"version is {version!r}; expected 'v' and the number of a model package, such as 'v3'.")
+    record = _registry().version(version)
+    if record is not None and version == serving.version:
+        return record
+    if record is not None and record.state is State.REJECTED:
+        raise RolloutError(
+            f"Version {version} of {spec.name} was rejected ({record.reason or 'no reason on record'}): mend it and "
+            "register it as a new version."
+        )
+    package = find_package(_sagemaker(), spec.name, version)
+    if package is None:
+        raise RolloutError(f"Model package group {spec.name!r} holds no version {version[1:]}: register it first.")
+    if not package.approved:
+        raise RolloutError(
+            f"Version {version[1:]} of model package group {spec.name!r} is {package.approval}: approve it first."
+        )
+    if record is not None:
+        return record
+    _lend_baseline(spec, version, serving.version)
+    record = VersionRecord(version, package.arn, _own_model_name(spec, version), State.CANDIDATE, now)
+    _registry().add(record)
+    return record
+
+
+def _own_model_name(spec: ModelSpec, version: str) -> str:
+    """SageMaker model of a version that a person registered; retraining names its models by the run."""
+    return f"{spec.name}--{version}"
+
+
+def _model(spec: ModelSpec, target: VersionRecord) -> dict[str, Any] | None:
+    """Parameters of CreateModel, for versions whose SageMaker model neither the template nor retraining has made."""
+    if target.version == "v1" or target.model_name != _own_model_name(spec, target.version):
+        return None
+    return {
+        "ModelName": target.model_name,
+        "ExecutionRoleArn": os.environ["EXECUTION_ROLE_ARN"],
+        "Containers": [{"ModelPackageName": target.package_arn}],
+    }
+
+
+def _lend_baseline(spec: ModelSpec, version: str, lender: str) -> None:
+    """Give a version without a baseline that of the one it replaces, and its requests to verify the rollout by."""
+    if _store().get(naming.baseline_key(spec.name, version)) is not None:
+        return
+    baseline = _store().get(naming.baseline_key(spec.name, lender))
+    if baseline is None:
+        logger.warning("There is no baseline to lend", lender=lender)
+        return
+    recorded = _store().get(naming.verification_key(spec.name, lender))
+    if recorded is not None:
+        requests = Verification.from_json(recorded).without_answers()
+        _store().put(naming.verification_key(spec.name, version), requests.to_json())
+    _store().put(naming.baseline_key(spec.name, version), Baseline.from_json(baseline).for_version(version).to_json())

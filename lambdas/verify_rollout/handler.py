@@ -1,0 +1,77 @@
+"""Asks the endpoint what the version was asked when it was judged, and compares the answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from watchkeeper import naming
+from watchkeeper.aws.endpoint import IN_SERVICE, describe, invoke
+from watchkeeper.aws.registry import Registry
+from watchkeeper.aws.store import Store
+from watchkeeper.errors import RolloutError
+from watchkeeper.spec import ModelSpec, deployed_spec
+from watchkeeper.verification import Verification, disagreement
+
+logger = Logger()
+
+
+@cache
+def _store() -> Store:
+    return Store(boto3.client("s3"), os.environ["BUCKET"])
+
+
+@cache
+def _registry() -> Registry:
+    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
+
+
+@cache
+def _sagemaker() -> Any:
+    return boto3.client("sagemaker")
+
+
+@cache
+def _runtime() -> Any:
+    return boto3.client("sagemaker-runtime")
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Say whether the version serves, and answers as it should."""
+    spec, version = deployed_spec(), event["version"]
+    logger.append_keys(model=spec.name, version=version)
+    problem = _not_serving(spec, version) or _misbehaving(spec, version)
+    logger.info("Verified", ok=problem is None, reason=problem)
+    return {"ok": problem is None, "reason": problem or f"version {version} serves and answers as it should"}
+
+
+def _not_serving(spec: ModelSpec, version: str) -> str | None:
+    record = _registry().version(version)
+    if record is None:
+        raise RolloutError(f"Version {version} of {spec.name} is not on record: roll it out by the rollout machine.")
+    state = describe(_sagemaker(), spec.endpoint)
+    if state.status != IN_SERVICE:
+        return f"endpoint {spec.endpoint} is {state.status}"
+    if state.model_name != record.model_name:
+        return f"endpoint {spec.endpoint} serves model {state.model_name}, not {record.model_name} (version {version})"
+    return None
+
+
+def _misbehaving(spec: ModelSpec, version: str) -> str | None:
+    stored = _store().get(naming.verification_key(spec.name, version))
+    if stored is None:
+        logger.warning("No recorded answers to compare with")
+        return None
+    recorded = Verification.from_json(stored)
+    try:
+        answers = [
+            invoke(_runtime(), spec.endpoint, request.content_type, request.body) for request in recorded.requests
+        ]
+    except RolloutError as error:
+        return str(error)
+    return disagreement(spec, recorded, answers)
