@@ -11,7 +11,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast synth check bench format lock schema clean
+.PHONY: help demo test test-fast synth check bench format lock layers schema clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ format: $(ENV)/.ready ## format the code and mend what the linter can
 lock: $(ENV)/.ready ## resolve requirements.txt anew from pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --group dev pyproject.toml \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.txt
+
+layers: $(ENV)/.tools ## build the Lambda layers, without Docker
+	$(PY) scripts/build_layers.py
 
 schema: $(ENV)/.ready ## write models/schema.json, which editors use to check models/*.yaml
 	$(PY) -m cli schema > models/schema.json

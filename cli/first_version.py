@@ -96,7 +96,9 @@ def _canonical(model: ModelConfig, table: pd.DataFrame) -> pd.DataFrame:
     """The table with labels as training sets have them: 1 and 0 for a binary model, however the data spell them."""
     spec = model.spec()
     labels = [canonical_truth(spec, str(value)) for value in table[model.label.name]]
-    return table.assign(**{model.label.name: labels})
+    labelled = table.copy()
+    labelled[model.label.name] = labels
+    return labelled
 
 
 def artefact_key(model: str) -> str:

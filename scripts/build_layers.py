@@ -2,8 +2,7 @@
 
 `build/layers/arm64/<layer>/` is what is deployed: wheels for Lambda's Python and processor. The embedded AWS cannot
 run those on another machine, so `build/layers/host/<layer>/` holds the same packages for this one, and `build/runtime/`
-what Lambda's own runtime brings along (the runtime client and boto3). A marker file in each layer says what it was built
-for.
+what Lambda's own runtime brings along (the runtime client and boto3). A marker file in each says what it is for.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,14 +33,16 @@ def main() -> None:
             (BUILD / "layers" / "arm64" / layer, LAMBDA_PYTHON, LAMBDA_PLATFORM),
             (BUILD / "layers" / "host" / layer, HOST_PYTHON, None),
         ):
-            _build(layer, layers[layer], folder / "python", python, target)
+            if _build(layer, layers[layer], folder / "python", python, target) and target:
+                _zip(folder)
     _build("runtime", layers["runtime"], BUILD / "runtime", HOST_PYTHON, None)
     total = sum(_size_mb(BUILD / "layers" / "arm64" / layer) for layer in ("core", "analysis"))
     if total > LIMIT_MB:
         sys.exit(f"The layers weigh {total:.0f} MB together; the limit here is {LIMIT_MB} MB (Lambda's is 250 MB).")
 
 
-def _build(layer: str, packages: list[str], folder: Path, python: str, target: str | None) -> None:
+def _build(layer: str, packages: list[str], folder: Path, python: str, target: str | None) -> bool:
+    """Install a layer's packages into `folder`, unless that is up to date; say whether anything was done."""
     marker = {
         "layer": layer,
         "lock": hashlib.sha256(LOCK.read_bytes() + json.dumps(packages).encode()).hexdigest(),
@@ -49,7 +51,7 @@ def _build(layer: str, packages: list[str], folder: Path, python: str, target: s
     }
     marker_file = folder / "watchkeeper-layer.json"
     if marker_file.exists() and json.loads(marker_file.read_text()) == marker:
-        return
+        return False
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--no-compile-bytecode"]
     command += ["--link-mode", "copy", "--target", str(folder), "--constraint", str(LOCK), "--python-version", python]
@@ -59,6 +61,17 @@ def _build(layer: str, packages: list[str], folder: Path, python: str, target: s
     _trim(folder)
     marker_file.write_text(json.dumps(marker, sort_keys=True) + "\n")
     print(f"built {folder.relative_to(ROOT)}: {_size_mb(folder):.0f} MB")
+    return True
+
+
+def _zip(folder: Path) -> None:
+    """`<layer>.zip` beside the folder, for deployments to send as it is; the same files give the same bytes."""
+    with zipfile.ZipFile(folder.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = (0o755 if path.suffix == ".so" else 0o644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes())
 
 
 def _trim(folder: Path) -> None:

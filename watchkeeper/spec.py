@@ -1,7 +1,7 @@
 """What the running system needs to know of one model: the YAML file, validated and resolved.
 
 `watchkeeper.config` reads and validates the YAML with pydantic when the stack is synthesized. Functions and Spark jobs
-read the result, a JSON file deployed beside their code, with the standard library alone: cold starts pay nothing for it.
+read the result, a JSON file deployed beside their code, with the standard library alone: a cold start pays nothing.
 """
 
 from __future__ import annotations

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that wait for each other cost more than a small request
 
 import joblib
 import numpy as np
@@ -94,7 +97,7 @@ def prepare(table: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
         texts = table[name].map(lambda value: value.strip() if isinstance(value, str) else value)
         texts = texts.mask(texts.isin(MISSING) | texts.isna())
         if kind == "category":
-            prepared[name] = texts.map(str, na_action="ignore").fillna("").astype(object)
+            prepared[name] = texts.astype(object).map(str, na_action="ignore").where(texts.notna(), "")
             continue
         values = pd.to_numeric(texts, errors="coerce").astype(float).replace([np.inf, -np.inf], np.nan)
         center, scale = bundle["center"].get(name, 0.0), bundle["scale"].get(name, 1.0)

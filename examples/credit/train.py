@@ -2,8 +2,8 @@
 
 Reads CSV without a header, label first, from the channel `train`, and what its columns are from `schema.json` in the
 channel `schema`: `task` (binary, multiclass or regression) and `features` (name and kind, in order). So the same script
-trains the shipped example and a table of your own. Categories are one-hot encoded; the model is histogram gradient-boosted trees,
-kept small and stopped early on a tenth of the rows, so that its probabilities can be trusted.
+trains the shipped example and a table of your own. Categories are one-hot encoded; the model is histogram
+gradient-boosted trees, kept small and stopped early on a tenth of the rows, so that its probabilities can be trusted.
 
 The hyperparameter `standardise` plants classic faults when it is `request` or `adaptive`: see README.md.
 """

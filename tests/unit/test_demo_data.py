@@ -63,7 +63,7 @@ def test_the_task_follows_from_the_label(labels: Any, task: str) -> None:
 
 def test_a_missing_label_column_is_named_with_those_there_are() -> None:
     # when / then
-    with pytest.raises(DatasetError, match="no column 'target'. Its columns: id, age"):
+    with pytest.raises(DatasetError, match=r"no column 'target'\. Its columns: id, age"):
         own_data.describe(table(), "target", Path("x.csv"), LIKE)
 
 
