@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections import deque
@@ -62,15 +62,18 @@ class LocalCloud:
         environment = dict(os.environ) | ({"WATCHKEEPER_BUILD": str(build.resolve())} if build else {})
         root = str(Path(__file__).resolve().parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+        ready, tell = os.pipe()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, *(["--driven"] if driven else [])],
+                [*command, "--ready", str(tell), *(["--driven"] if driven else [])],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 env=environment,
+                pass_fds=[tell],
             )
-        return cls(_await_ready(process, log), process, log)
+        os.close(tell)
+        return cls(_await_ready(process, ready, log), process, log)
 
     def __enter__(self) -> LocalCloud:
         return self
@@ -90,6 +93,10 @@ class LocalCloud:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def shut_down(self) -> None:
+        """Ask the server to end, whoever started it."""
+        self._control("POST", "shutdown", {})
 
     @property
     def process_id(self) -> int | None:
@@ -221,17 +228,14 @@ def _cdk_program() -> str:
     return str(program.resolve())
 
 
-def _await_ready(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        text = log.read_text(errors="replace")
-        for line in text.splitlines():
-            if line.startswith("localcloud is ready on "):
-                return line.rsplit(" ", 1)[1]
-        if process.poll() is not None:
-            raise StartError(f"localcloud ended with {process.returncode} before it was ready:\n{text[-3000:]}")
-        time.sleep(0.05)  # another process's start can only be polled
-    process.kill()
-    raise StartError(
-        f"localcloud was not ready within {_START_SECONDS:g} s:\n{log.read_text(errors='replace')[-3000:]}"
-    )
+def _await_ready(process: subprocess.Popen[bytes], ready: int, log: Path) -> str:
+    """Read the server's address from the pipe that it was given; the pipe closes if the server ends."""
+    with os.fdopen(ready) as pipe:
+        in_time, _, _ = select.select([pipe], [], [], _START_SECONDS)
+        address = pipe.readline().strip() if in_time else ""
+    if not address:
+        process.kill()
+        process.wait()
+        why = "ended before it was ready" if in_time else f"was not ready within {_START_SECONDS:g} s"
+        raise StartError(f"localcloud {why}:\n{log.read_text(errors='replace')[-3000:]}")
+    return address

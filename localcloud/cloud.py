@@ -22,7 +22,7 @@ from botocore.config import Config
 from localcloud.children import Children
 from localcloud.clock import Clock
 from localcloud.errors import DeniedError, LocalCloudError
-from localcloud.timeline import Timeline
+from localcloud.timeline import Kind, Timeline
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -194,7 +194,7 @@ class Cloud:
         for reader in self.on_log_lines:
             reader(printed)
 
-    def note(self, kind: Any, subject: str, **detail: Any) -> None:
+    def note(self, kind: Kind, subject: str, /, **detail: Any) -> None:
         """Add an entry to the timeline, now."""
         self.timeline.add(self.clock.now(), kind, subject, **detail)
 

@@ -81,8 +81,8 @@ class Deliveries:
         if queue is None:
             raise DeliveryError(f"There is no queue {delivery.arn}, to which {delivery.source_arn} delivers.")
         if not delivery.role_arn:
-            policy = [json.loads(queue.policy_json)] if getattr(queue, "policy_json", None) else [queue.policy or {}]
-            self._require(delivery, policy, "sqs:SendMessage", delivery.arn)
+            document = json.loads(queue.policy) if queue.policy else {}
+            self._require(delivery, [document], "sqs:SendMessage", delivery.arn)
             self._require_key(delivery, self._keys.of_queue(name))
         attributes = {
             key: {"DataType": "String", "StringValue": value} for key, value in delivery.attributes.items() if value
@@ -98,9 +98,7 @@ class Deliveries:
         if topic is None:
             raise DeliveryError(f"There is no topic {delivery.arn}, to which {delivery.source_arn} delivers.")
         if not delivery.role_arn:
-            policy = topic.policy
-            document = json.loads(policy) if isinstance(policy, str) and policy else policy or {}
-            self._require(delivery, [document], "sns:Publish", delivery.arn)
+            self._require(delivery, [json.loads(topic.policy)], "sns:Publish", delivery.arn)
             self._require_key(delivery, self._keys.of_topic(delivery.arn))
         given: dict[str, Any] = {"TopicArn": delivery.arn, "Message": delivery.body}
         if delivery.subject:

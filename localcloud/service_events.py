@@ -58,7 +58,7 @@ def _emit_object_events(cloud: Cloud) -> None:
     def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
         configuration = bucket.notification_configuration
         known = _REASONS.get(str(getattr(event_name, "value", event_name)))
-        if configuration is None or not configuration.event_bridge or known is None:
+        if configuration is None or configuration.event_bridge is None or known is None:
             return
         detail_type, reason = known
         thing: dict[str, Any] = {"key": key.name, "sequencer": uuid.uuid4().hex[:16].upper()}

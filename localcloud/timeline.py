@@ -52,7 +52,7 @@ class Timeline:
         self._entries: list[Entry] = []
         self._lock = threading.Lock()
 
-    def add(self, at: datetime, kind: Kind, subject: str, **detail: Any) -> None:
+    def add(self, at: datetime, kind: Kind, subject: str, /, **detail: Any) -> None:
         """Append one entry."""
         with self._lock:
             self._entries.append(Entry(at, kind, subject, detail))

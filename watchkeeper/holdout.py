@@ -43,7 +43,7 @@ def read_answers(spec: ModelSpec, texts: Sequence[str], expected: int) -> list[P
         There are more or fewer than `expected`.
     """
     reader = PredictionReader(spec)
-    lines = [line for text in texts for line in text.splitlines() if line.strip()]
+    lines = [line for text in texts for line in text.split("\n") if line.strip()]
     if len(lines) == expected:
         answers = [reader.read_all(_rows(line), 1, "transform output")[0] for line in lines]
     else:  # one line answers several rows

@@ -73,8 +73,17 @@ def _put_topic_policy(aws: Aws, properties: Properties) -> Existing:
 
 
 def _delete_topic_policy(aws: Aws, policy: Existing) -> None:
+    """Give the topics the policy back that SNS gives to new ones: the owner's own services and people may publish."""
     for arn in policy.properties["Topics"]:
-        aws.client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue="")
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": ["sns:Publish", "sns:Subscribe"],
+            "Resource": arn,
+            "Condition": {"StringEquals": {"AWS:SourceOwner": aws.cloud.account}},
+        }
+        document = text({"Version": "2008-10-17", "Statement": [statement]})
+        aws.client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=document)
 
 
 def _subscribe(aws: Aws, properties: Properties) -> Existing:

@@ -106,7 +106,15 @@ def _log_access(aws: Aws, bucket: str, value: Any) -> None:
     backend.get_bucket(bucket).logging = {"TargetBucket": target, "TargetPrefix": value.get("LogFilePrefix", "")}
 
 
+def _set_canned_acl(aws: Aws, bucket: str, value: Any) -> None:
+    names = {"LogDeliveryWrite": "log-delivery-write", "Private": "private"}
+    if value not in names:
+        raise TemplateError(f"localcloud gives a bucket only the canned lists {', '.join(names)}, not {value!r}.")
+    aws.client("s3").put_bucket_acl(Bucket=bucket, ACL=names[value])
+
+
 _BUCKET_SETTINGS = {
+    "AccessControl": _set_canned_acl,
     "BucketEncryption": _encrypt,
     "LifecycleConfiguration": _set_lifecycle,
     "LoggingConfiguration": _log_access,

@@ -1,0 +1,1 @@
+"""A worked model: the probability that a loan defaults."""

@@ -1,0 +1,41 @@
+"""What the jobs share: their arguments, their Spark session, and how executors reach S3."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import cache
+
+import boto3
+from pyspark.sql import SparkSession
+
+from watchkeeper.aws.store import Store
+
+
+def arguments(required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
+    """The job's `--KEY value` arguments; an optional one that was not given is left out.
+
+    Glue passes more than a job asks for (its own settings), so unknown arguments are no mistake.
+    """
+    given = [name for name in optional if f"--{name}" in sys.argv]
+    try:
+        from awsglue.utils import getResolvedOptions
+    except ImportError:  # outside Glue
+        parser = argparse.ArgumentParser()
+        for name in (*required, *given):
+            parser.add_argument(f"--{name}", required=True)
+        return dict(vars(parser.parse_known_args()[0]))
+    resolved = getResolvedOptions(sys.argv, [*required, *given])
+    return {name: str(resolved[name]) for name in (*required, *given)}
+
+
+def session(name: str) -> SparkSession:
+    """The Spark session. Times are UTC throughout."""
+    return SparkSession.builder.appName(name).config("spark.sql.session.timeZone", "UTC").getOrCreate()
+
+
+@cache
+def store(bucket: str) -> Store:
+    """The bucket, one client a Python worker."""
+    return Store(boto3.client("s3"), bucket)
