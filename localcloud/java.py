@@ -1,4 +1,8 @@
-"""Find the Java that Spark runs on: the one that JAVA_HOME names, the machine's own, or the one in the environment."""
+"""Find the Java that Spark runs on.
+
+It is the one that JAVA_HOME names, the one in the Python environment (put there only where the machine had none that is
+new enough), or the machine's own.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +41,10 @@ def require_java_home() -> str:
 def _candidates() -> Iterator[Path]:
     if os.environ.get("JAVA_HOME"):
         yield Path(os.environ["JAVA_HOME"])
+    yield _in_environment()
     program = shutil.which("java")
     if program:
         yield Path(program).resolve().parent.parent
-    yield _in_environment()
 
 
 def _in_environment() -> Path:
