@@ -7,21 +7,19 @@ the result as `model.tar.gz`, and uploads it with the baseline data.
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
 import pandas as pd
 
+from infra.archives import pack, training_schema
 from watchkeeper import naming
 from watchkeeper.config import ModelConfig
 from watchkeeper.errors import DatasetError, WatchkeeperError
+from watchkeeper.holdout import canonical_truth
 from watchkeeper.spec import Kind
 
 INITIAL_RUN = "initial"
@@ -73,8 +71,8 @@ def train(model: ModelConfig, table: pd.DataFrame, hyperparameters: dict[str, st
         work = Path(folder)
         for part in ("train", "schema", "model", "output"):
             (work / part).mkdir()
-        table.to_csv(work / "train" / "part-00000.csv", header=False, index=False)
-        (work / "schema" / "schema.json").write_text(training_schema(model))
+        _canonical(model, table).to_csv(work / "train" / "part-00000.csv", header=False, index=False)
+        (work / "schema" / "schema.json").write_text(training_schema(model.spec()))
         arguments = [word for name, value in (hyperparameters or {}).items() for word in (f"--{name}", value)]
         done = subprocess.run(
             [sys.executable, str(model.code_folder.resolve() / "train.py"), *arguments],
@@ -94,31 +92,11 @@ def train(model: ModelConfig, table: pd.DataFrame, hyperparameters: dict[str, st
         return pack(work / "model")
 
 
-def training_schema(model: ModelConfig) -> str:
-    """What `train.py` finds in its `schema` channel: the task and the columns of the `train` channel."""
-    return json.dumps(
-        {
-            "task": model.task,
-            "label": {"name": model.label.name, "positive": model.label.positive},
-            "features": [{"name": name, "kind": kind} for name, kind in model.input.features.items()],
-        },
-        indent=2,
-    )
-
-
-def pack(folder: Path) -> bytes:
-    """A `.tar.gz` of a folder's content; the same content gives the same bytes."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
-        for path in sorted(folder.rglob("*")):
-            if "__pycache__" in path.parts:
-                continue
-            entry = archive.gettarinfo(str(path), str(path.relative_to(folder)))
-            entry.uid = entry.gid = entry.mtime = 0
-            entry.uname = entry.gname = ""
-            with path.open("rb") if path.is_file() else io.BytesIO() as content:
-                archive.addfile(entry, content if path.is_file() else None)
-    return buffer.getvalue()
+def _canonical(model: ModelConfig, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with labels as training sets have them: 1 and 0 for a binary model, however the data spell them."""
+    spec = model.spec()
+    labels = [canonical_truth(spec, str(value)) for value in table[model.label.name]]
+    return table.assign(**{model.label.name: labels})
 
 
 def artefact_key(model: str) -> str:

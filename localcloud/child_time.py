@@ -27,7 +27,7 @@ OFFSET_FORMAT = "<q"
 
 def follow(offset_file: str) -> None:
     """Patch every reading of the clock in this process to add the offset that the file holds."""
-    import _time_machine
+    import _time_machine  # type: ignore[import-not-found]
     import time_machine
 
     with open(offset_file, "rb") as file:

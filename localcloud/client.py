@@ -145,7 +145,8 @@ class LocalCloud:
     def client(self, service: str) -> Any:
         """Return a boto3 client with an administrator's credentials."""
         if service not in self._clients:
-            self._clients[service] = boto3.session.Session().client(
+            session: Any = boto3.session.Session()  # typed for literal names of services only
+            self._clients[service] = session.client(
                 service,
                 endpoint_url=self.url,
                 region_name=REGION,

@@ -234,7 +234,8 @@ class Cloud:
         if known is not None:
             return known
         found = keys()
-        client = boto3.session.Session().client(
+        session: Any = boto3.session.Session()  # typed for literal names of services only
+        client = session.client(
             service,
             endpoint_url=self.url,
             region_name=self.region,

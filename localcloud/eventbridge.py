@@ -161,4 +161,4 @@ def install(cloud: Cloud) -> None:
         if self.event_pattern.matches_event(event):
             rules.send(self, event)
 
-    Rule.send_to_targets = send_to_targets  # type: ignore[method-assign]
+    Rule.send_to_targets = send_to_targets

@@ -327,7 +327,7 @@ def install(cloud: Cloud) -> None:
 
     _service = runner = LambdaService(cloud)
 
-    class TooManyRequests(JsonRESTError):
+    class TooManyRequests(JsonRESTError):  # type: ignore[misc]
         code = 429
 
         def __init__(self, message: str) -> None:

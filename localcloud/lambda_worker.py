@@ -117,7 +117,10 @@ class Worker:
         if failure is not None:
             self.close()
         answer = mail.answer
-        kind, payload = ("dead", failure) if failure is not None else answer or ("dead", _exit(request_id, "no answer"))
+        kind: Literal["ok", "error", "dead"] = "dead"
+        payload = failure or _exit(request_id, "no answer")
+        if failure is None and answer is not None:
+            kind, payload = answer
         lines = self._report(request_id, milliseconds, memory, kind, payload)
         return Outcome(kind, payload, request_id, lines, milliseconds)
 

@@ -1,6 +1,6 @@
-"""SNS subscriptions: deliver to queues and functions as work of its own, and put what people would read on the timeline.
+"""SNS subscriptions: queues and functions get their messages, and what people would read goes to the timeline.
 
-moto delivers inside the publisher's call, checks no policy, and drops e-mail.
+Each delivery is work of its own. moto delivers inside the publisher's call, checks no policy, and drops e-mail.
 """
 
 from __future__ import annotations
@@ -99,4 +99,4 @@ def install(cloud: Cloud) -> None:
         text = self._parse_message_structure(message, self.protocol) if message_structure == "json" else message
         cloud.clock.spawn(lambda: notifier.send(self, text, subject, attributes), f"notify {self.endpoint}")
 
-    Subscription.publish = publish  # type: ignore[method-assign]
+    Subscription.publish = publish

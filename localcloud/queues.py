@@ -190,7 +190,8 @@ def install(cloud: Cloud) -> None:
         delay = max(0.0, message.delayed_until / 1000 - cloud.clock.now().timestamp())
         sources.wake(self, timedelta(seconds=delay) + _MOMENT if delay else timedelta())
 
-    Queue.add_message = add_message  # type: ignore[method-assign]
+    Queue.add_message = add_message
+    _publish_lengths(cloud)
     _wake_on_changes(LambdaBackend, sources, cloud)
 
 
@@ -210,3 +211,18 @@ def _wake_on_changes(backend_class: Any, sources: EventSources, cloud: Cloud) ->
 
     backend_class.create_event_source_mapping = waking(backend_class.create_event_source_mapping)
     backend_class.update_event_source_mapping = waking(backend_class.update_event_source_mapping)
+
+
+def _publish_lengths(cloud: Cloud) -> None:
+    """Publish how many messages each queue holds, in the middle of every minute."""
+    from moto.sqs.models import sqs_backends
+
+    def publish() -> None:
+        cloud.clock.after(timedelta(minutes=1), publish, "queue metrics")
+        for queue in list(sqs_backends[cloud.account][cloud.region].queues.values()):
+            visible = float(queue.approximate_number_of_messages)
+            name = "ApproximateNumberOfMessagesVisible"
+            cloud.publish_metric("AWS/SQS", name, {"QueueName": queue.name}, visible, "Count")
+
+    now = cloud.clock.now()
+    cloud.clock.at(now.replace(second=30, microsecond=0) + timedelta(minutes=1), publish, "queue metrics")

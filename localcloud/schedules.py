@@ -1,7 +1,8 @@
-"""Schedules that fire: EventBridge rules with a schedule, and EventBridge Scheduler. moto stores both and fires neither."""
+"""Schedules that fire: those of EventBridge rules and of EventBridge Scheduler; moto stores both and fires neither."""
 
 from __future__ import annotations
 
+import inspect
 import threading
 import uuid
 from collections.abc import Callable
@@ -147,18 +148,19 @@ def install(cloud: Cloud) -> None:
     for name in ("put_rule", "enable_rule", "disable_rule", "delete_rule"):
         setattr(EventsBackend, name, _then_rearm_rules(getattr(EventsBackend, name), schedules))
     for name in ("create_schedule", "update_schedule", "delete_schedule"):
-        changed = _then_rearm_schedule(getattr(EventBridgeSchedulerBackend, name), schedules, name)
+        changed = _then_rearm_schedules(getattr(EventBridgeSchedulerBackend, name), schedules)
         setattr(EventBridgeSchedulerBackend, name, changed)
 
 
 def _then_rearm_rules(method: Any, schedules: Schedules) -> Any:
+    parameters = inspect.signature(method)
+
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        name = kwargs.get("name") or args[0]
-        bus_name = kwargs.get("event_bus_arn") or kwargs.get("event_bus_name") or "default"
-        bus = self.event_buses.get(str(bus_name).rsplit("/", 1)[-1])
-        before = bus.rules.get(name) if bus else None
+        given = parameters.bind(self, *args, **kwargs).arguments
+        bus = self.event_buses.get(str(given.get("event_bus_arn") or "default").rsplit("/", 1)[-1])
+        before = bus.rules.get(given["name"]) if bus else None
         answer = method(self, *args, **kwargs)
-        after = bus.rules.get(name) if bus else None
+        after = bus.rules.get(given["name"]) if bus else None
         if after is not None:
             schedules.arm_rule(after)
         elif before is not None:
@@ -168,16 +170,19 @@ def _then_rearm_rules(method: Any, schedules: Schedules) -> Any:
     return call
 
 
-def _then_rearm_schedule(method: Any, schedules: Schedules, kind: str) -> Any:
+def _then_rearm_schedules(method: Any, schedules: Schedules) -> Any:
+    parameters = inspect.signature(method)
+
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        group = kwargs.get("group_name") or "default"
-        name = kwargs.get("name") or next(value for value in args if isinstance(value, str) and value != group)
-        before = self.schedule_groups[group].schedules.get(name) if kind == "delete_schedule" else None
+        given = parameters.bind(self, *args, **kwargs).arguments
+        group = self.schedule_groups.get(given.get("group_name") or "default")
+        before = group.schedules.get(given["name"]) if group else None
         answer = method(self, *args, **kwargs)
-        if before is not None:
+        after = group.schedules.get(given["name"]) if group else None
+        if after is not None:
+            schedules.arm_schedule(after)
+        elif before is not None:
             schedules.disarm(before.arn)
-        else:
-            schedules.arm_schedule(self.schedule_groups[group].schedules[name])
         return answer
 
     return call

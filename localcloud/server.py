@@ -41,6 +41,9 @@ BRIDGES = (
     "eventbridge",
     "schedules",
     "service_events",
+    "cloudwatch.bridge",
+    "sagemaker.bridge",
+    "glue",
 )
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -107,7 +110,7 @@ def serve(port: int, home: Path, *, driven: bool, ready: int | None = None) -> N
     """Run the server until a signal or the shutdown route ends it; every child process ends with it."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
-    class Handler(MotoRequestHandler):
+    class Handler(MotoRequestHandler):  # type: ignore[misc]
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             if str(code).startswith("5"):
                 super().log_request(code, size)
@@ -129,7 +132,7 @@ def serve(port: int, home: Path, *, driven: bool, ready: int | None = None) -> N
     front = Front(cloud, control, DomainDispatcherApplication(create_backend_app))
     host, bound = listener.getsockname()
     server = make_server(host, bound, front, threaded=True, request_handler=Handler, fd=listener.fileno())
-    server.daemon_threads = True  # type: ignore[attr-defined]
+    server.daemon_threads = True
     servers.append(server)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)

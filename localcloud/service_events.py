@@ -37,8 +37,8 @@ def _emit_parameter_changes(cloud: Cloud) -> None:
             changed("Delete", name, found.parameter_type)
         return answer
 
-    Backend.put_parameter = put_parameter  # type: ignore[method-assign]
-    Backend.delete_parameter = delete_parameter  # type: ignore[method-assign]
+    Backend.put_parameter = put_parameter
+    Backend.delete_parameter = delete_parameter
 
 
 _REASONS = {

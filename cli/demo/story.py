@@ -21,7 +21,7 @@ from watchkeeper import naming
 from watchkeeper.config import ModelConfig
 from watchkeeper.naming import AlarmKind
 
-FLAW = {"standardise": "request"}
+FLAW = {"standardise": "adaptive"}
 """The flaw of the version that must be rolled back: see examples/credit/README.md."""
 
 

@@ -1,8 +1,8 @@
 """Training script (SageMaker script mode): a scikit-learn pipeline for whatever table it is given.
 
-Reads CSV without a header, label first, from the channel `train`. What the columns are comes in as the hyperparameters
-`features` (JSON list of [name, kind]) and `task` (binary, multiclass or regression), so the same script trains the
-shipped example and a table of your own. Categories are one-hot encoded; the model is histogram gradient-boosted trees,
+Reads CSV without a header, label first, from the channel `train`, and what its columns are from `schema.json` in the
+channel `schema`: `task` (binary, multiclass or regression) and `features` (name and kind, in order). So the same script
+trains the shipped example and a table of your own. Categories are one-hot encoded; the model is histogram gradient-boosted trees,
 kept small and stopped early on a tenth of the rows, so that its probabilities can be trusted.
 
 The hyperparameter `standardise` plants classic faults when it is `request` or `adaptive`: see README.md.
@@ -32,9 +32,10 @@ RARE = 20
 def main() -> None:
     """Train; write the model, and beside it the code that serves it."""
     options = arguments()
-    features = [(str(name), str(kind)) for name, kind in json.loads(options.features)]
+    schema = json.loads((Path(options.schema) / "schema.json").read_text())
+    features = [(str(feature["name"]), str(feature["kind"])) for feature in schema["features"]]
     labels, table = read_folder(Path(options.train), features)
-    bundle = fit(labels, table, features, options)
+    bundle = fit(labels, table, features, schema["task"], options)
     folder = Path(options.model_dir)
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(bundle, folder / "model.joblib")
@@ -46,13 +47,12 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """The job's hyperparameters and folders, as SageMaker's training containers pass them."""
     parser = argparse.ArgumentParser(description="Train a model on a labelled table.")
-    parser.add_argument("--features", required=True, help="JSON list of [name, kind]; kind: number, integer, category")
-    parser.add_argument("--task", choices=["binary", "multiclass", "regression"], default="binary")
     parser.add_argument("--standardise", choices=["training", "request", "adaptive"], default="training")
     parser.add_argument("--learning-rate", "--learning_rate", type=float, default=0.08)
     parser.add_argument("--max-iter", "--max_iter", type=int, default=120)
     parser.add_argument("--max-leaf-nodes", "--max_leaf_nodes", type=int, default=6)
     parser.add_argument("--train", default=os.environ.get("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train"))
+    parser.add_argument("--schema", default=os.environ.get("SM_CHANNEL_SCHEMA", "/opt/ml/input/data/schema"))
     parser.add_argument("--model-dir", "--model_dir", default=os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     return parser.parse_known_args()[0]
 
@@ -68,19 +68,19 @@ def read_folder(folder: Path, features: list[tuple[str, str]]) -> tuple[pd.Serie
 
 
 def fit(
-    labels: pd.Series, table: pd.DataFrame, features: list[tuple[str, str]], options: argparse.Namespace
+    labels: pd.Series, table: pd.DataFrame, features: list[tuple[str, str]], task: str, options: argparse.Namespace
 ) -> dict[str, Any]:
     """The fitted pipeline with all that serving needs to prepare a row."""
     center, scale = statistics(table, features)
     bundle: dict[str, Any] = {
         "features": features,
-        "task": options.task,
+        "task": task,
         "center": center,
         "scale": scale,
         "standardise": options.standardise,
     }
-    truth = labels.astype(float) if options.task == "regression" else labels.str.strip()
-    bundle["pipeline"] = pipeline(options).fit(prepare(table, bundle), truth)
+    truth = labels.astype(float) if task == "regression" else labels.str.strip()
+    bundle["pipeline"] = pipeline(task, options).fit(prepare(table, bundle), truth)
     return bundle
 
 
@@ -91,7 +91,7 @@ def statistics(table: pd.DataFrame, features: list[tuple[str, str]]) -> tuple[di
     return numbers.mean().fillna(0.0).to_dict(), numbers.std(ddof=0).fillna(1.0).to_dict()
 
 
-def pipeline(options: argparse.Namespace) -> Pipeline:
+def pipeline(task: str, options: argparse.Namespace) -> Pipeline:
     """One-hot categories beside the numbers, into boosted trees (which take missing numbers as they are)."""
     encoder = make_column_transformer(
         (
@@ -100,7 +100,7 @@ def pipeline(options: argparse.Namespace) -> Pipeline:
         ),
         remainder="passthrough",
     )
-    kind = HistGradientBoostingRegressor if options.task == "regression" else HistGradientBoostingClassifier
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     trees = kind(
         learning_rate=options.learning_rate,
         max_iter=options.max_iter,

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
-from urllib.parse import unquote_plus
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -57,7 +56,10 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[st
 def _handle(notice: Mapping[str, Any]) -> None:
     spec = deployed_spec()
     at = datetime.fromisoformat(notice["time"])
-    bucket, key = notice["detail"]["bucket"]["name"], unquote_plus(notice["detail"]["object"]["key"])
+    bucket, key = (
+        notice["detail"]["bucket"]["name"],
+        notice["detail"]["object"]["key"],
+    )  # EventBridge does not quote keys
     if key.startswith(naming.baseline_prefix(spec.name)):
         _read_again(spec, key, notice["time"])
         return

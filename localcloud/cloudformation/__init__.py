@@ -7,13 +7,14 @@ patching all of that would touch most of it. This one is small because providers
 from __future__ import annotations
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation.api import CloudFormationApi, Stacks
-from localcloud.providers import all_types
 
 
 def install(cloud: Cloud) -> None:
     """Answer the CloudFormation API with this engine."""
     from moto.cloudformation import urls
+
+    from localcloud.cloudformation.api import CloudFormationApi, Stacks
+    from localcloud.providers import all_types  # which are written in terms of this package
 
     CloudFormationApi.stacks = Stacks(cloud, all_types())
     urls.url_paths = {"{0}/$": CloudFormationApi.dispatch}

@@ -7,6 +7,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlparse
 
@@ -26,19 +27,19 @@ from localcloud.errors import LocalCloudError
 _PATIENCE_SECONDS = 20.0
 
 
-class ValidationError(ServiceException):
+class ValidationError(ServiceException):  # type: ignore[misc]
     """The request asks for what cannot be done."""
 
     code = "ValidationError"
 
 
-class ChangeSetNotFound(ServiceException):
+class ChangeSetNotFound(ServiceException):  # type: ignore[misc]
     """There is no such change set."""
 
     code = "ChangeSetNotFound"
 
 
-class AlreadyExists(ServiceException):
+class AlreadyExists(ServiceException):  # type: ignore[misc]
     """There is a stack of that name."""
 
     code = "AlreadyExistsException"
@@ -164,7 +165,7 @@ def _change(action: str, logical_id: str, kind: str, physical_id: str | None) ->
     return {"Type": "Resource", "ResourceChange": change}
 
 
-class CloudFormationApi(BaseResponse):
+class CloudFormationApi(BaseResponse):  # type: ignore[misc]
     """The operations, one method each; moto finds them by name."""
 
     stacks: Stacks
@@ -203,7 +204,7 @@ class CloudFormationApi(BaseResponse):
         for stack in found:
             if stack.protected:
                 raise ValidationError(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
-            self.stacks.run(f"delete stack {stack.name}", lambda stack=stack: self.stacks.delete(stack))
+            self.stacks.run(f"delete stack {stack.name}", partial(self.stacks.delete, stack))
         return EmptyResult()
 
     def update_termination_protection(self) -> ActionResult:

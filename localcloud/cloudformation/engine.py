@@ -312,8 +312,10 @@ class Engine:
     def _refuse_removing_imported(self, stack: Stack, outputs: dict[str, Output]) -> None:
         kept = {output.export: output.value for output in outputs.values() if output.export}
         for output in stack.outputs.values():
-            users = self.importers(output.export) if output.export else []
-            if users and kept.get(output.export) != output.value:
+            if output.export is None or kept.get(output.export) == output.value:
+                continue
+            users = self.importers(output.export)
+            if users:
                 raise TemplateError(
                     f"Cannot update or delete export {output.export} as it is in use by {', '.join(users)}."
                 )

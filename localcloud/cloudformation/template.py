@@ -19,6 +19,13 @@ _DYNAMIC = re.compile(r"\{\{resolve:(?P<store>[^:]+):(?P<name>[^:}]+)(?::[^}]*)?
 _NO_VALUE = object()
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms (`!Ref`, `!Sub`, …)."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, tag, node: yaml_tag_constructor(loader, f"!{tag}", node))
+
+
 class TemplateError(LocalCloudError):
     """A template is malformed or asks for what localcloud does not do."""
 
@@ -34,12 +41,8 @@ def parse_template(body: str) -> dict[str, Any]:
     try:
         template = json.loads(body)
     except ValueError:
-        loader = type("Loader", (yaml.SafeLoader,), {})
-        loader.add_multi_constructor(
-            "!", lambda node_loader, tag, node: yaml_tag_constructor(node_loader, f"!{tag}", node)
-        )
         try:
-            template = yaml.load(body, Loader=loader)
+            template = yaml.load(body, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
         except yaml.YAMLError as error:
             raise TemplateError(f"Template format error: neither JSON nor YAML ({error}).") from error
     if not isinstance(template, dict) or not template.get("Resources"):

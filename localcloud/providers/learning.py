@@ -93,19 +93,24 @@ def _deregister_target(aws: Aws, target: Existing) -> None:
     )
 
 
+def _scaling_target(properties: Properties) -> dict[str, str]:
+    """Return what a policy scales, which the template may name by its parts or by the target's id."""
+    names = ("ResourceId", "ScalableDimension", "ServiceNamespace")
+    parts = properties["ScalingTargetId"].split("|") if "ScalingTargetId" in properties else None
+    return dict(zip(names, parts or [properties[name] for name in names], strict=True))
+
+
 def _put_scaling_policy(aws: Aws, properties: Properties) -> Existing:
     given = {name: value for name, value in properties.items() if name != "ScalingTargetId"}
-    if "ScalingTargetId" in properties:
-        resource, dimension, namespace = properties["ScalingTargetId"].split("|")
-        given |= {"ResourceId": resource, "ScalableDimension": dimension, "ServiceNamespace": namespace}
-    arn = aws.call("application-autoscaling", "put_scaling_policy", given)["PolicyARN"]
-    return Existing(arn, {**properties, **given}, {"Arn": arn, "PolicyName": properties["PolicyName"]})
+    made = aws.call("application-autoscaling", "put_scaling_policy", {**given, **_scaling_target(properties)})
+    arn = made["PolicyARN"]
+    return Existing(arn, properties, {"Arn": arn, "PolicyName": properties["PolicyName"]})
 
 
 def _delete_scaling_policy(aws: Aws, policy: Existing) -> None:
-    names = ("PolicyName", "ServiceNamespace", "ResourceId", "ScalableDimension")
-    given = {name: policy.properties[name] for name in names}
-    aws.client("application-autoscaling").delete_scaling_policy(**given)
+    target = _scaling_target(policy.properties)
+    name = policy.properties["PolicyName"]
+    aws.client("application-autoscaling").delete_scaling_policy(PolicyName=name, **target)
 
 
 def _only_tags_changed(_: Aws, it: Existing, properties: Properties) -> Existing:

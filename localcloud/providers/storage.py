@@ -92,7 +92,7 @@ def _notify(aws: Aws, bucket: str, value: Any) -> None:
     if set(value) - {"EventBridgeConfiguration"}:
         raise TemplateError("localcloud sends a bucket's events to EventBridge only: use EventBridgeConfiguration.")
     enabled = value["EventBridgeConfiguration"].get("EventBridgeEnabled", True)
-    configuration = {"EventBridgeConfiguration": {}} if str(enabled).lower() == "true" else {}
+    configuration: dict[str, Any] = {"EventBridgeConfiguration": {}} if str(enabled).lower() == "true" else {}
     aws.client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
 
 

@@ -76,7 +76,9 @@ def exists(call: Any, **arguments: Any) -> bool:
 def drain(local: LocalCloud, url: str) -> list[dict[str, Any]]:
     """Take every visible message out of a queue, with its attributes."""
     sqs, messages = local.client("sqs"), list[dict[str, Any]]()
-    while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
+    while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get(
+        "Messages"
+    ):
         for message in got:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         messages += got

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,9 @@ def assembly(folder: Path, *, greeting: str, broken: bool = False) -> Path:
 
     code = folder / "code"
     code.mkdir(parents=True)
-    (code / "main.py").write_text("import os\ndef handler(e, c):\n    return os.environ['SAYS'] + os.environ['BUCKET']\n")
+    (code / "main.py").write_text(
+        "import os\ndef handler(e, c):\n    return os.environ['SAYS'] + os.environ['BUCKET']\n"
+    )
     app = cdk.App(outdir=str(folder / "cdk.out"), analytics_reporting=False)
     environment = cdk.Environment(account="123456789012", region="us-east-1")
     data = cdk.Stack(app, "Data", env=environment)
@@ -60,9 +61,9 @@ def assembly(folder: Path, *, greeting: str, broken: bool = False) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bootstrapped(local: LocalCloud) -> Iterator[LocalCloud]:
+def bootstrapped(local: LocalCloud) -> LocalCloud:
     local.bootstrap()
-    yield local
+    return local
 
 
 def answer(local: LocalCloud) -> Any:

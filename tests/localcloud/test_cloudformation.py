@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from cloud_templates import create, describe, exists, outputs, update
+
 from localcloud.client import LocalCloud
 
 QUEUE: dict[str, Any] = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 30}}
@@ -29,12 +29,20 @@ def test_a_stack_resolves_references_conditions_and_functions(local: LocalCloud)
     template = {
         "Parameters": {"Stage": {"Type": "String", "Default": "dev"}},
         "Mappings": {"Days": {"dev": {"Keep": "7"}}},
-        "Conditions": {"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}, "IsDev": {"Fn::Not": [{"Condition": "IsProd"}]}},
+        "Conditions": {
+            "IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]},
+            "IsDev": {"Fn::Not": [{"Condition": "IsProd"}]},
+        },
         "Resources": {
             "Queue": QUEUE,
             "Never": {**QUEUE, "Condition": "IsProd"},
             "Text": parameter(
-                {"Fn::Sub": ["${Stage}-${Queue.QueueName}-${X}-${!Y}-${AWS::Region}", {"X": {"Fn::Join": ["/", ["a", "b"]]}}]}
+                {
+                    "Fn::Sub": [
+                        "${Stage}-${Queue.QueueName}-${X}-${!Y}-${AWS::Region}",
+                        {"X": {"Fn::Join": ["/", ["a", "b"]]}},
+                    ]
+                }
             ),
             "Keep": parameter({"Fn::If": ["IsDev", {"Fn::FindInMap": ["Days", {"Ref": "Stage"}, "Keep"]}, "0"]}),
         },
@@ -101,7 +109,11 @@ def test_a_failed_creation_is_rolled_back_with_its_reason(local: LocalCloud) -> 
     template = {
         "Resources": {
             "Good": parameter("x", Name="/rolled/back"),
-            "Bad": {"Type": "AWS::KMS::Alias", "DependsOn": "Good", "Properties": {"AliasName": "alias/x", "TargetKeyId": "none"}},
+            "Bad": {
+                "Type": "AWS::KMS::Alias",
+                "DependsOn": "Good",
+                "Properties": {"AliasName": "alias/x", "TargetKeyId": "none"},
+            },
         }
     }
     # when
@@ -120,7 +132,11 @@ def test_a_failed_update_restores_what_it_had_changed(local: LocalCloud) -> None
         "Resources": {
             "A": parameter("new", Name="/restored"),
             "New": {**parameter("x", Name="/restored/new"), "DependsOn": "A"},
-            "Bad": {"Type": "AWS::KMS::Alias", "DependsOn": "New", "Properties": {"AliasName": "alias/y", "TargetKeyId": "none"}},
+            "Bad": {
+                "Type": "AWS::KMS::Alias",
+                "DependsOn": "New",
+                "Properties": {"AliasName": "alias/y", "TargetKeyId": "none"},
+            },
         }
     }
     # when
@@ -240,7 +256,10 @@ def test_a_removed_resource_is_deleted_and_a_retained_one_is_not(local: LocalClo
 
 def test_exports_are_imported_and_cannot_be_deleted_while_they_are(local: LocalCloud) -> None:
     # given
-    producer = {"Resources": {"Q": QUEUE}, "Outputs": {"Q": {"Value": {"Fn::GetAtt": ["Q", "Arn"]}, "Export": {"Name": "the-queue"}}}}
+    producer = {
+        "Resources": {"Q": QUEUE},
+        "Outputs": {"Q": {"Value": {"Fn::GetAtt": ["Q", "Arn"]}, "Export": {"Name": "the-queue"}}},
+    }
     create(local, "producer", producer)
     create(local, "consumer", {"Resources": {"P": parameter({"Fn::ImportValue": "the-queue"}, Name="/imported")}})
     # when
@@ -281,7 +300,9 @@ def test_a_change_set_shows_its_changes_and_leaves_outputs_and_exports(local: Lo
     cfn = local.client("cloudformation")
     body = {"Resources": {"Q": QUEUE}, "Outputs": {"Q": {"Value": {"Ref": "Q"}, "Export": {"Name": "by-change-set"}}}}
     # when
-    cfn.create_change_set(StackName="changes", ChangeSetName="one", ChangeSetType="CREATE", TemplateBody=json.dumps(body))
+    cfn.create_change_set(
+        StackName="changes", ChangeSetName="one", ChangeSetType="CREATE", TemplateBody=json.dumps(body)
+    )
     shown = cfn.describe_change_set(StackName="changes", ChangeSetName="one")
     cfn.execute_change_set(StackName="changes", ChangeSetName="one")
     # then

@@ -155,7 +155,10 @@ def test_a_rule_starts_a_function_only_with_a_permission(local: LocalCloud) -> N
 def test_a_scheduled_rule_fires_at_its_times_and_matches_no_other_event(local: LocalCloud) -> None:
     # given
     target = [{"Id": "q", "Arn": arn("Queue")}]
-    timed = {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "cron(0/15 * * * ? *)", "Targets": target}}
+    timed = {
+        "Type": "AWS::Events::Rule",
+        "Properties": {"ScheduleExpression": "cron(0/15 * * * ? *)", "Targets": target},
+    }
     resources = {"Queue": QUEUE, "Rule": timed, "Policy": queue_policy("Queue", "events.amazonaws.com")}
     found = outputs(create(local, "timed", {"Resources": resources, "Outputs": url("Queue")}))
     # when
@@ -341,7 +344,9 @@ def test_a_delayed_message_is_read_when_it_becomes_visible(local: LocalCloud) ->
     local.advance(timedelta(minutes=6))
     # then
     assert before == 0  # delayed messages are counted apart
-    groups = local.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{found['Function']}")["logGroups"]
+    groups = local.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{found['Function']}")[
+        "logGroups"
+    ]
     assert len(groups) == 1
 
 

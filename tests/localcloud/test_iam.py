@@ -15,6 +15,7 @@ from cloud_templates import allow, create, outputs, role
 from localcloud.client import LocalCloud
 
 ANYONE = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
+ARN = "arn:aws:{}:us-east-1:123456789012:{}"
 As = Callable[[str], Any]
 
 
@@ -51,16 +52,40 @@ def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("service", "operation", "arguments", "code", "action"),
     [
-        ("s3", "get_object", {"Bucket": "bkt", "Key": "k"}, "AccessDenied", "s3:GetObject on resource: arn:aws:s3:::bkt/k"),
-        ("sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "m"}, "AuthorizationError", "sns:Publish"),
+        ("s3", "get_object", {"Bucket": "bkt", "Key": "k"}, "AccessDenied", "s3:GetObject on arn:aws:s3:::bkt/k"),
+        ("sns", "publish", {"TopicArn": ARN.format("sns", "t"), "Message": "m"}, "AuthorizationError", "sns:Publish"),
         ("sqs", "list_queues", {}, "AccessDeniedException", "sqs:ListQueues"),
-        ("dynamodb", "get_item", {"TableName": "t", "Key": {"a": {"S": "b"}}}, "AccessDeniedException", "dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/t"),
-        ("lambda", "invoke", {"FunctionName": "f"}, "AccessDeniedException", "lambda:InvokeFunction on resource: arn:aws:lambda:us-east-1:123456789012:function:f"),
-        ("sagemaker", "describe_endpoint", {"EndpointName": "e"}, "AccessDeniedException", "sagemaker:DescribeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"),
-        ("sagemaker-runtime", "invoke_endpoint", {"EndpointName": "e", "Body": b"1"}, "AccessDeniedException", "sagemaker:InvokeEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"),
+        (
+            "dynamodb",
+            "get_item",
+            {"TableName": "t", "Key": {"a": {"S": "b"}}},
+            "AccessDeniedException",
+            "dynamodb:GetItem on " + ARN.format("dynamodb", "table/t"),
+        ),
+        (
+            "lambda",
+            "invoke",
+            {"FunctionName": "f"},
+            "AccessDeniedException",
+            "lambda:InvokeFunction on " + ARN.format("lambda", "function:f"),
+        ),
+        (
+            "sagemaker",
+            "describe_endpoint",
+            {"EndpointName": "e"},
+            "AccessDeniedException",
+            "sagemaker:DescribeEndpoint on " + ARN.format("sagemaker", "endpoint/e"),
+        ),
+        (
+            "sagemaker-runtime",
+            "invoke_endpoint",
+            {"EndpointName": "e", "Body": b"1"},
+            "AccessDeniedException",
+            "sagemaker:InvokeEndpoint on " + ARN.format("sagemaker", "endpoint/e"),
+        ),
         ("iam", "get_role", {"RoleName": "r"}, "AccessDenied", "iam:GetRole"),
     ],
-)  # fmt: skip
+)
 def test_a_call_without_a_grant_is_denied_in_the_words_and_protocol_of_aws(
     local: LocalCloud, service: str, operation: str, arguments: dict[str, Any], code: str, action: str
 ) -> None:
@@ -70,7 +95,10 @@ def test_a_call_without_a_grant_is_denied_in_the_words_and_protocol_of_aws(
     found, message = error_of(getattr(nobody(service), operation), **arguments)
     # then
     assert found == code
-    assert f"assumed-role/nobody-{service}/me is not authorized to perform: {action}" in message
+    assert (
+        f"assumed-role/nobody-{service}/me is not authorized to perform: {action.replace(' on ', ' on resource: ')}"
+        in message
+    )
     assert "because no identity-based policy allows the" in message
 
 
@@ -119,9 +147,9 @@ def test_passing_a_role_needs_a_grant_for_that_role_and_service(local: LocalClou
         allow("sagemaker:CreateModel"),
         allow("iam:PassRole", passed, Condition={"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}}),
     )("sagemaker")
-    right = as_role(
-        local, "pass-right", allow("sagemaker:CreateModel"), allow("iam:PassRole", passed, Condition=only)
-    )("sagemaker")
+    right = as_role(local, "pass-right", allow("sagemaker:CreateModel"), allow("iam:PassRole", passed, Condition=only))(
+        "sagemaker"
+    )
     model = {"ModelName": "passed", "PrimaryContainer": {"Image": "i"}, "ExecutionRoleArn": passed}
     # when
     right.create_model(**model)

@@ -79,9 +79,7 @@ def test_code_runs_in_a_clean_interpreter_with_its_role_environment_and_the_virt
 
 def test_output_goes_to_the_configured_log_group(local: LocalCloud) -> None:
     # given
-    deploy(
-        local, "logger", "def handler(e, c):\n    print('a line')\n", LoggingConfig={"LogGroup": "/own/group"}
-    )
+    deploy(local, "logger", "def handler(e, c):\n    print('a line')\n", LoggingConfig={"LogGroup": "/own/group"})
     # when
     invoke(local, "logger")
     # then
@@ -129,7 +127,7 @@ def test_an_invocation_that_takes_too_long_is_killed(local: LocalCloud) -> None:
 
 def test_an_invocation_that_takes_too_much_memory_is_killed(local: LocalCloud) -> None:
     # given
-    code = "def handler(e, c):\n    x = bytearray(400_000_000)\n    x[::4096] = b'1' * len(x[::4096])\n    import time; time.sleep(5)\n"
+    code = "import time\ndef handler(e, c):\n    taken = b'1' * 400_000_000\n    time.sleep(5)\n"
     deploy(local, "greedy", code, MemorySize=128)
     # when
     failed, error = invoke(local, "greedy")

@@ -66,7 +66,7 @@ def test_no_child_survives_a_signal_to_the_server(
     with_worker: tuple[LocalCloud, int, int], number: signal.Signals
 ) -> None:
     # given
-    local, server, worker = with_worker
+    _, server, worker = with_worker
     assert worker in children_of(server)
     # when
     os.kill(server, number)

@@ -14,7 +14,8 @@ import yaml
 from cli.demo import own_data
 from cli.demo.traffic import Traffic
 from cli.demo.world import FileWorld
-from cli.first_version import pack, read_table
+from cli.first_version import read_table
+from infra.archives import pack
 from watchkeeper.config import parse
 from watchkeeper.errors import DatasetError
 
@@ -117,7 +118,7 @@ class FakeS3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
         self.objects[Key] = Body
 
 

@@ -1,0 +1,23 @@
+"""What people are told: one message for each thing that happened, short enough for a phone, whole enough to act on.
+
+`layout` says what a message looks like, `alarms` speaks for CloudWatch alarms, `evidence` puts findings in words,
+`machines` speaks for the state machines. All pure: the function that sends a message loads what it tells of.
+"""
+
+from __future__ import annotations
+
+from watchkeeper.message.alarms import SEVERITIES, AlarmChange, Evidence, alarm_message
+from watchkeeper.message.layout import Kind, Message, Severity
+from watchkeeper.message.machines import Notice, machine_message
+
+__all__ = [
+    "SEVERITIES",
+    "AlarmChange",
+    "Evidence",
+    "Kind",
+    "Message",
+    "Notice",
+    "Severity",
+    "alarm_message",
+    "machine_message",
+]
