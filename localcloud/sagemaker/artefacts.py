@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,11 +105,12 @@ class Store:
     def extract(self, archive: Location, to: Path) -> None:
         """Unpack a tar.gz object to a folder."""
         to.mkdir(parents=True, exist_ok=True)
+        body = self.read(archive)
         try:
-            with tarfile.open(fileobj=io.BytesIO(self.read(archive))) as tar:
+            with tarfile.open(fileobj=io.BytesIO(body)) as tar:
                 tar.extractall(to, filter="data")
-        except tarfile.TarError as error:
-            raise ArtefactError(f"{archive} is not a tar archive: {error}") from error
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            raise ArtefactError(f"{archive} is not a whole tar archive: {error}") from error
 
 
 def relative_name(at: Location, under: Location) -> str:

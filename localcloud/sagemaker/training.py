@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
@@ -39,6 +41,7 @@ class TrainingJob:
     modified: datetime | None = None
     transitions: list[Shape] = field(default_factory=list)
     metrics: list[Shape] = field(default_factory=list)
+    root: Path | None = None
     container: Container | None = None
     end_as: tuple[str, str] | None = None
 
@@ -143,8 +146,14 @@ class TrainingJobs:
             self._upload(job, spec)
         except LocalCloudError as error:
             self._end(job, "Failed", "Failed", str(error))
+        except Exception as error:  # a job never hangs: the mistake is ours, and the clock reports it
+            self._end(job, "Failed", "Failed", f"InternalServerError: {type(error).__name__}: {error}")
+            raise
         else:
             self._end(job, *(job.end_as or ("Completed", "Completed")))
+        finally:
+            if job.root is not None:
+                shutil.rmtree(job.root, ignore_errors=True)
 
     def _prepare(self, job: TrainingJob) -> ContainerSpec:
         """Lay out /opt/ml: configuration, channels and the script."""
@@ -153,7 +162,7 @@ class TrainingJobs:
         program_of(image, "train")
         store = Store(self._cloud, role, job.name)
         self._enter(job, "Downloading", "Downloading input data")
-        root = new_root(self._cloud, job.name)
+        job.root = root = new_root(self._cloud, job.name)
         config, data, *_ = folders(root, "input/config", "input/data", "model", "output/data", "code")
         hyperparameters = request.get("HyperParameters", {})
         (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))

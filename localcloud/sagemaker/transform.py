@@ -93,7 +93,10 @@ class TransformJobs:
 
     def stop(self, request: Shape) -> None:
         """End a job after the request that it is at."""
-        self._get(request["TransformJobName"]).stopping = True
+        job = self._get(request["TransformJobName"])
+        if job.status != "InProgress":
+            raise ApiError("ValidationException", f"The request was rejected: {job.name} is in status {job.status}.")
+        job.stopping, job.status = True, "Stopping"
 
     def _get(self, name: str) -> TransformJob:
         if name not in self._jobs:
@@ -111,10 +114,15 @@ class TransformJobs:
         try:
             self._transform(job)
         except LocalCloudError as error:
-            job.status, job.reason = "Failed", str(error)
+            self._end(job, "Failed", str(error))
+        except Exception as error:  # a job never hangs: the mistake is ours, and the clock reports it
+            self._end(job, "Failed", f"InternalServerError: {type(error).__name__}: {error}")
+            raise
         else:
-            job.status = "Stopped" if job.stopping else "Completed"
-        job.ended = self._cloud.clock.now()
+            self._end(job, "Stopped" if job.stopping else "Completed")
+
+    def _end(self, job: TransformJob, status: str, reason: str | None = None) -> None:
+        job.ended, job.status, job.reason = self._cloud.clock.now(), status, reason
         self._announce(job)
 
     def _transform(self, job: TransformJob) -> None:
@@ -168,6 +176,8 @@ def check_transform(request: Shape) -> None:
     assembled = request["TransformOutput"].get("AssembleWith", "None")
     if source["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix" or split not in ("None", "Line"):
         raise ApiError("ValidationException", "Only S3Prefix inputs with SplitType None or Line are simulated.")
+    if source.get("CompressionType", "None") != "None":
+        raise ApiError("ValidationException", "Compressed inputs of transform jobs are not simulated.")
     if assembled not in ("None", "Line"):
         raise ApiError("ValidationException", f"AssembleWith {assembled!r} is not simulated: use None or Line.")
     processing = {**_PLAIN_PROCESSING, **request.get("DataProcessing", {})}
@@ -176,14 +186,27 @@ def check_transform(request: Shape) -> None:
 
 
 def payloads(request: Shape, body: bytes) -> Iterator[bytes]:
-    """Cut an object into the requests that the job sends for it."""
-    if request["TransformInput"].get("SplitType", "None") == "None":
+    """Cut an object into the requests that the job sends for it.
+
+    Raises
+    ------
+    TransformFailedError
+        A record is larger than a request may be.
+    """
+    megabytes = int(request.get("MaxPayloadInMB", 6))
+    most_bytes = megabytes * _MEGABYTE or len(body) + 1  # 0 sets no limit
+    is_split = request["TransformInput"].get("SplitType", "None") == "Line"
+    records = body.split(b"\n") if is_split else [body]
+    if max(map(len, records)) > most_bytes:
+        raise TransformFailedError(
+            f"ClientError: a record is larger than MaxPayloadInMB ({megabytes}): raise it, or split the input by line."
+        )
+    if not is_split:
         yield body
         return
-    lines = [line for line in body.split(b"\n") if line.strip()]
+    lines = [line for line in records if line.strip()]
     single = request.get("BatchStrategy", "MultiRecord") == "SingleRecord"
     most_rows = 1 if single else MOST_ROWS
-    most_bytes = int(request.get("MaxPayloadInMB", 6)) * _MEGABYTE or len(body) + 1
     batch: list[bytes] = []
     size = 0
     for line in lines:

@@ -52,8 +52,15 @@ def arguments(hyperparameters: dict[str, Any]) -> list[str]:
     return [
         text
         for name, value in sorted(hyperparameters.items())
-        for text in (f"--{name}", value if isinstance(value, str) else json.dumps(value))
+        for text in (f"--{name}" if len(name) > 1 else f"-{name}", _argument(value))
     ]
+
+
+def _argument(value: Any) -> str:
+    """Return a value as the toolkit passes it: as Python prints it, and a mapping as `a=1,b=2`."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={member}" for key, member in sorted(value.items()))
+    return "" if value is None else str(value)
 
 
 def run(program: Path, argv: list[str]) -> int:
