@@ -104,3 +104,13 @@ def label_record(identity: str, data: str, encoding: str = "CSV") -> bytes:
 def csv_line(values: Mapping[str, object], names: Sequence[str]) -> str:
     """One request row: the named values in order, nothing for a missing one."""
     return ",".join("" if values.get(name) is None else str(values[name]) for name in names)
+
+
+@dataclasses.dataclass(frozen=True)
+class LambdaContext:
+    """What Lambda tells a function of its invocation."""
+
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
+    aws_request_id: str = "request-1"

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from watchkeeper import naming
 from watchkeeper.aws.store import Store
@@ -24,7 +25,8 @@ def _store() -> Store:
     return Store(boto3.client("s3"), os.environ["BUCKET"])
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Say whether the set of one run may be trained on, and why not."""
     spec = deployed_spec()
     logger.append_keys(model=spec.name, run=event["run"])

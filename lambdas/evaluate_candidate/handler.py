@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from watchkeeper import jsonio, naming
 from watchkeeper.aws.store import Store, split_uri
@@ -27,7 +28,8 @@ def _store(bucket: str) -> Store:
     return Store(boto3.client("s3"), bucket)
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Judge one run's candidate; the verdict is kept beside its data."""
     spec, run = deployed_spec(), event["run"]
     logger.append_keys(model=spec.name, run=run)

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from watchkeeper import naming
 from watchkeeper.aws.metrics import emit
@@ -36,7 +37,8 @@ def _registry() -> Registry:
     return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """One look, at the time for which it was scheduled."""
     spec = deployed_spec()
     end = datetime.fromisoformat(event["scheduled_time"])

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from watchkeeper import jsonio, naming
 from watchkeeper.aws.metrics import emit
@@ -39,7 +40,8 @@ def _queue() -> Any:
     return boto3.client("sqs")
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Handle a batch of messages; only those that failed come again."""
     failures = []
     for message in event["Records"]:

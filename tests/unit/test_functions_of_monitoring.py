@@ -17,7 +17,7 @@ from lambdas.check_training_set import handler as check_training_set
 from lambdas.evaluate_candidate import handler as evaluate_candidate
 from lambdas.monitor_drift import handler as monitor_drift
 from lambdas.profile_capture import handler as profile_capture
-from tests.support import FEATURES, capture_record, model_spec
+from tests.support import FEATURES, LambdaContext, capture_record, model_spec
 from watchkeeper import naming
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
@@ -27,6 +27,7 @@ from watchkeeper.spec import Feature, Kind, ModelSpec
 from watchkeeper.trainingset import Manifest, Split
 
 BUCKET, TABLE = "data", "credit"
+CONTEXT = LambdaContext()
 HANDLERS = (profile_capture, monitor_drift, evaluate_candidate, check_training_set)
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
 KEY = "capture/credit/v1/credit/AllTraffic/2026/11/21/10/00-a.jsonl"
@@ -123,7 +124,7 @@ def test_a_capture_is_profiled_and_its_bad_records_are_quarantined(aws, capsys):
 
     # when its event arrives, twice
     for _ in range(2):
-        assert profile_capture.handler({"Records": [message(KEY)]}, None) == {"batchItemFailures": []}
+        assert profile_capture.handler({"Records": [message(KEY)]}, CONTEXT) == {"batchItemFailures": []}
 
     # then there is one profile, the record is in quarantine with its reason, and both are counted at the event's time
     (stored,) = keys(aws, "profiles/")
@@ -144,7 +145,7 @@ def test_of_a_model_with_personal_fields_quarantine_keeps_no_bytes(aws, monkeypa
     put(aws, KEY, [b'{"name": "Jane Doe"'])
 
     # when the capture is profiled
-    profile_capture.handler({"Records": [message(KEY)]}, None)
+    profile_capture.handler({"Records": [message(KEY)]}, CONTEXT)
 
     # then the reason is kept, and not the bytes
     quarantined = get(aws, naming.quarantine_key("credit", KEY))
@@ -162,7 +163,7 @@ def test_a_message_that_fails_does_not_take_the_others_with_it(aws):
     batch = [{"messageId": "bad", "body": "?"}, message(KEY, "good"), message(KEY.replace("v1", "v2"), "damaged")]
 
     # when the batch is handled
-    answer = profile_capture.handler({"Records": batch}, None)
+    answer = profile_capture.handler({"Records": batch}, CONTEXT)
 
     # then only those two come again
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}, {"itemIdentifier": "damaged"}]}
@@ -175,7 +176,7 @@ def test_what_cannot_be_profiled_now_is_no_failure(aws, key):
     put_baseline(aws)
 
     # when its event arrives; then nothing fails and nothing is written
-    assert profile_capture.handler({"Records": [message(key)]}, None) == {"batchItemFailures": []}
+    assert profile_capture.handler({"Records": [message(key)]}, CONTEXT) == {"batchItemFailures": []}
     assert keys(aws, "profiles/") == []
 
 
@@ -191,11 +192,11 @@ def test_a_new_baseline_sends_all_captures_of_its_version_through_again(aws, mon
 
     # when the baseline's event arrives, and what it sends is handled
     baseline_event = message(naming.baseline_key("credit", "v2"))
-    assert profile_capture.handler({"Records": [baseline_event]}, None) == {"batchItemFailures": []}
+    assert profile_capture.handler({"Records": [baseline_event]}, CONTEXT) == {"batchItemFailures": []}
     received: list[dict[str, Any]] = []
     while batch := queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         received += [{"messageId": item["MessageId"], "body": item["Body"]} for item in batch]
-    assert profile_capture.handler({"Records": received}, None) == {"batchItemFailures": []}
+    assert profile_capture.handler({"Records": received}, CONTEXT) == {"batchItemFailures": []}
 
     # then every capture of that version has a profile
     assert len(received) == 23
@@ -215,12 +216,12 @@ def serve(version: str = "v1", **changes: str) -> None:
 
 
 def monitor(hours: float = 1.0) -> dict[str, Any]:
-    return monitor_drift.handler({"scheduled_time": (HOUR + timedelta(hours=hours)).isoformat()}, None)
+    return monitor_drift.handler({"scheduled_time": (HOUR + timedelta(hours=hours)).isoformat()}, CONTEXT)
 
 
 def capture(s3: Any, lines: list[bytes], key: str = KEY) -> None:
     put(s3, key, lines)
-    assert profile_capture.handler({"Records": [message(key)]}, None) == {"batchItemFailures": []}
+    assert profile_capture.handler({"Records": [message(key)]}, CONTEXT) == {"batchItemFailures": []}
 
 
 def test_healthy_traffic_is_said_to_be_healthy(aws, capsys):
@@ -325,9 +326,9 @@ def test_the_better_candidate_passes_the_gate_and_the_verdict_is_kept(aws):
     champion, challenger = (f"s3://{BUCKET}/{prefix}{name}/" for name in ("champion", "challenger"))
 
     # when both are judged, and once more the other way round
-    better = evaluate_candidate.handler({**event, "champion": champion, "challenger": challenger}, None)
+    better = evaluate_candidate.handler({**event, "champion": champion, "challenger": challenger}, CONTEXT)
     kept = json.loads(get(aws, prefix + "gate.json"))
-    worse = evaluate_candidate.handler({**event, "champion": challenger, "challenger": champion}, None)
+    worse = evaluate_candidate.handler({**event, "champion": challenger, "challenger": champion}, CONTEXT)
 
     # then the better one passes, and the verdict is kept beside the data
     assert better["passed"]
@@ -335,20 +336,20 @@ def test_the_better_candidate_passes_the_gate_and_the_verdict_is_kept(aws):
     assert not worse["passed"]
     assert kept == {**better, "run": "abc123", "at": HOUR.isoformat()}
     with pytest.raises(DatasetError, match="wrote nothing"):
-        evaluate_candidate.handler({**event, "champion": champion, "challenger": f"s3://{BUCKET}/nowhere/"}, None)
+        evaluate_candidate.handler({**event, "champion": champion, "challenger": f"s3://{BUCKET}/nowhere/"}, CONTEXT)
 
 
 def test_a_training_set_is_checked_by_its_manifest(aws):
     # given no manifest, then a good one, then one with a single class
     with pytest.raises(DatasetError, match="no manifest"):
-        check_training_set.handler({"run": "r1"}, None)
+        check_training_set.handler({"run": "r1"}, CONTEXT)
     good = Manifest(400, 300, 100, Split.RECENT, ("y",), {"0": 200, "1": 100}, {"0": 60, "1": 40})
     poor = Manifest(400, 300, 100, Split.RECENT, ("y",), {"0": 300}, {"0": 100})
     for run, manifest in (("r2", good), ("r3", poor)):
         aws.put_object(Bucket=BUCKET, Key=naming.run_prefix("credit", run) + "manifest.json", Body=manifest.to_json())
 
     # when they are checked
-    answers = [check_training_set.handler({"run": run}, None) for run in ("r2", "r3")]
+    answers = [check_training_set.handler({"run": run}, CONTEXT) for run in ("r2", "r3")]
 
     # then the answers tell which may be trained on
     assert [answer["ok"] for answer in answers] == [True, False]

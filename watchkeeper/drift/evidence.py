@@ -137,8 +137,8 @@ def share_test(hits: int, n: int, reference_hits: int, m: int) -> float:
 
 
 def _log_choose(n: float, k: Counts) -> Counts:
-    below: Counts = special.gammaln(k + 1) + special.gammaln(n - k + 1)
-    return float(special.gammaln(n + 1)) - below
+    chosen, left = np.asarray(special.gammaln(k + 1)), np.asarray(special.gammaln(n - k + 1))
+    return float(special.gammaln(n + 1)) - chosen - left
 
 
 def exceedance_test(beyond: int, n: int, m: int) -> float:

@@ -1,0 +1,92 @@
+"""The two small ports: objects of the bucket, and metrics as log lines."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from watchkeeper.aws.metrics import emit
+from watchkeeper.aws.store import Store, _lines, split_uri
+from watchkeeper.naming import Metric
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="data")
+        yield Store(client, "data")
+
+
+def test_objects_are_written_read_and_missing_ones_are_none(store: Store):
+    # given one object
+    store.put("a/1", b"one")
+
+    # when it and another are read; then the other is None
+    assert store.get("a/1") == b"one"
+    assert store.get("a/2") is None
+    assert store.lines("a/2") is None
+
+
+def test_listing_and_reading_go_beyond_a_page(store: Store):
+    # given more objects than a page of the listing holds
+    for number in range(1003):
+        store.put(f"many/{number:04d}", str(number).encode())
+
+    # when they are listed, and some read side by side with one that is gone
+    keys = list(store.keys("many/"))
+    data = list(store.get_many([*keys[-2:], "gone", keys[0]]))
+
+    # then all are there, in order
+    assert len(keys) == 1003
+    assert data == [b"1001", b"1002", b"0"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_lines_are_put_together_across_chunks(size: int):
+    # given text whose lines hold other line separators, cut into chunks of any size
+    text = "one\r\n\ntwo\u2028three\vfour\nlast".encode()
+    chunks = [text[start : start + size] for start in range(0, len(text), size)]
+
+    # when split; then only line feeds end a line
+    assert list(_lines(chunks)) == text.split(b"\n")
+
+
+def test_uris_are_split_or_refused():
+    # given URIs; when split; then bucket and key, or an error that names the text
+    assert split_uri("s3://bucket/a/b") == ("bucket", "a/b")
+    for text in ("bucket/a", "https://x/y", "s3://"):
+        with pytest.raises(ValueError, match="s3://bucket/key"):
+            split_uri(text)
+
+
+def test_metrics_carry_the_time_of_their_event_and_the_model_alone(capsys, monkeypatch):
+    # given a service name in the environment, which would become a dimension, and a time long past
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "function")
+    at = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    # when metrics are emitted
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        emit("credit", at, {Metric.DRIFTED_FEATURES: 2, Metric.DRIFT_SCORE: 1.5})
+
+    # then one line holds them, at that time, with one dimension
+    entry = json.loads(capsys.readouterr().out)
+    assert entry["_aws"]["Timestamp"] == int(at.timestamp() * 1000)
+    (directive,) = entry["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("Watchkeeper", [["Model"]])
+    assert {item["Name"]: item["Unit"] for item in directive["Metrics"]} == {
+        "DriftedFeatures": "Count",
+        "DriftScore": "None",
+    }
+    assert entry["Model"] == "credit"
+    emit("credit", at, {})
+    assert capsys.readouterr().out == ""
