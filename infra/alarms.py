@@ -16,10 +16,10 @@ from constructs import Construct
 from infra.shared import ModelContext
 from watchkeeper import naming
 from watchkeeper.errors import ConfigError
+from watchkeeper.message import SEVERITIES
 from watchkeeper.naming import AlarmKind, Metric
-from watchkeeper.rollout import ERRORS_METRIC, SAGEMAKER_NAMESPACE
-from watchkeeper.severity import OF_ALARM
 
+SAGEMAKER_NAMESPACE = "AWS/SageMaker"
 METRICS_IN_ONE_EXPRESSION = 10
 """CloudWatch's limit for an alarm."""
 UNREADABLE_PERCENT = 1.0
@@ -193,7 +193,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
             "before goes on serving.",
         ),
         AlarmKind.SERVER_ERRORS: Definition(
-            metrics.endpoint(ERRORS_METRIC, "Average", cdk.Duration.minutes(1)),
+            metrics.endpoint("Invocation5XXErrors", "Average", cdk.Duration.minutes(1)),
             context.spec.rollout.error_rate,
             "Read the endpoint's log. If a new version is to blame, start the rollback machine.",
             points=3,
@@ -261,7 +261,7 @@ class Alarms(Construct):
             self,
             "".join(word.title() for word in kind.value.split("-")),
             alarm_name=name,
-            alarm_description=f"[{OF_ALARM[kind]}] {definition.todo}",
+            alarm_description=f"[{SEVERITIES[kind]}] {definition.todo}",
             metric=definition.metric,
             threshold=definition.threshold,
             comparison_operator=(

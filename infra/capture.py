@@ -95,5 +95,5 @@ class Capture(Construct):
         self._rule("AttachedCaptureArrived", f"Captured objects of {attach.name}", bucket, [{"prefix": prefix}])
         self.function.function.add_environment("CAPTURE_BUCKET", bucket)
         bucket_arn = grants.arn("s3", bucket, region="", account="")
-        grants.allow(self.function.role, ["s3:GetObject"], [f"{bucket_arn}/{prefix}*"])
+        grants.allow(self.function.role, ["s3:GetObject"], [f"{bucket_arn}/{prefix}*"], grants.BY_PREFIX)
         grants.allow(self.function.role, ["s3:ListBucket"], [bucket_arn], StringLike={"s3:prefix": [f"{prefix}*"]})

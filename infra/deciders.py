@@ -40,9 +40,8 @@ class Deciders(Construct):
             description="Says what a rollout sends to SageMaker",
             timeout=cdk.Duration.seconds(60),
             environment={
-                "EXECUTION_ROLE": serving_role.role_arn,
-                "KEY": context.platform.key.key_arn,
-                **({} if context.attached else {"SERVING_PARAMETER": settings}),
+                "EXECUTION_ROLE_ARN": serving_role.role_arn,
+                "KMS_KEY_ARN": context.platform.key.key_arn,
             },
         )
         self._state.read_by(function, ["GetItem", "PutItem"])
@@ -55,15 +54,21 @@ class Deciders(Construct):
         configs = "*" if context.attached else f"{context.name}--*"
         grants.allow(function.role, ["sagemaker:DescribeEndpoint"], [endpoint])
         grants.allow(
-            function.role, ["sagemaker:DescribeEndpointConfig"], [grants.arn("sagemaker", f"endpoint-config/{configs}")]
-        )
-        packages = [f"model-package-group/{context.name}", f"model-package/{context.name}/*"]
-        grants.allow(
             function.role,
-            ["sagemaker:DescribeModelPackage"],
-            [grants.arn("sagemaker", package) for package in packages],
+            ["sagemaker:DescribeEndpointConfig"],
+            [grants.arn("sagemaker", f"endpoint-config/{configs}")],
+            grants.BY_NAME,
         )
+        models = "*" if context.attached else f"{context.name}--*"
+        grants.allow(
+            function.role, ["sagemaker:DescribeModel"], [grants.arn("sagemaker", f"model/{models}")], grants.BY_NAME
+        )
+        self._may_list_versions(function)
         return function
+
+    def _may_list_versions(self, function: PythonFunction) -> None:
+        group = grants.arn("sagemaker", f"model-package-group/{self._context.name}")
+        grants.allow(function.role, ["sagemaker:ListModelPackages"], [group])
 
     def _verify_rollout(self) -> PythonFunction:
         function = PythonFunction(
@@ -73,9 +78,17 @@ class Deciders(Construct):
             description="Asks the endpoint what the version was asked before, and compares the answers",
             timeout=cdk.Duration.minutes(3),
         )
+        self._state.read_by(function)
         function.reads(naming.baseline_prefix(self._context.name))
         endpoint = grants.arn("sagemaker", f"endpoint/{self._context.spec.endpoint}")
         grants.allow(function.role, ["sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"], [endpoint])
+        configs = "*" if self._context.attached else f"{self._context.name}--*"
+        grants.allow(
+            function.role,
+            ["sagemaker:DescribeEndpointConfig"],
+            [grants.arn("sagemaker", f"endpoint-config/{configs}")],
+            grants.BY_NAME,
+        )
         return function
 
     def _find_last_good(self) -> PythonFunction:
@@ -87,6 +100,7 @@ class Deciders(Construct):
             timeout=cdk.Duration.seconds(60),
         )
         self._state.read_by(function, ["GetItem", "Scan"])
+        self._may_list_versions(function)
         return function
 
     def _record_incident(self) -> PythonFunction:
@@ -97,6 +111,7 @@ class Deciders(Construct):
             description="Writes down what went wrong, with the evidence, and what was done",
             timeout=cdk.Duration.seconds(60),
         )
+        self._state.read_by(function)
         function.reads(naming.findings_prefix(self._context.name))
         function.writes(f"incidents/{self._context.name}/")
         return function
@@ -110,7 +125,6 @@ class Deciders(Construct):
             timeout=cdk.Duration.minutes(5),
             memory_mb=512,
         )
-        self._state.read_by(function)
         function.reads(naming.labels_prefix(self._context.name))
         return function
 

@@ -11,7 +11,6 @@ from constructs import Construct
 
 from infra import grants
 from infra.images import framework_image, repository_and_tag
-from infra.nag import acknowledge
 from infra.shared import ModelContext
 from watchkeeper import naming, rollout
 from watchkeeper.config.schema import CreateEndpoint
@@ -51,28 +50,11 @@ class ServingRole(Construct):
         grants.write(context, self.role, naming.capture_prefix(context.name), training)
         if context.attached:  # its artefact is where SageMaker's own tools put artefacts
             artefacts = grants.arn("s3", "*sagemaker*/*", region="", account="")
-            grants.allow(self.role, ["s3:GetObject"], [artefacts])
+            grants.allow(self.role, ["s3:GetObject"], [artefacts], "The artefact's bucket is not in the model's file.")
         grants.pull_images(self.role)
-        grants.allow(
-            self.role,
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-            [grants.arn("logs", "log-group:/aws/sagemaker/*")],
-        )
-        # Deployment guardrails read their alarms with the execution role; describing alarms knows no resources.
-        grants.allow(self.role, ["cloudwatch:DescribeAlarms"], ["*"])
-        grants.allow(
-            self.role,
-            ["cloudwatch:PutMetricData"],
-            ["*"],
-            StringLike={"cloudwatch:namespace": ["AWS/SageMaker", "/aws/sagemaker/*"]},
-        )
-        acknowledge(
-            self.role,
-            {
-                "AwsSolutions-IAM5": "Data is granted by the model's prefixes and logs by SageMaker's own groups; images "
-                "lie in registries of AWS; alarms and metrics have no resources to name."
-            },
-        )
+        grants.log_containers(self.role)
+        # Deployment guardrails read their alarms with the execution role.
+        grants.allow(self.role, ["cloudwatch:DescribeAlarms"], ["*"], grants.NO_RESOURCES)
 
 
 class Endpoint(Construct):
@@ -96,7 +78,7 @@ class Endpoint(Construct):
         self._settings = serving_settings(create)
         self._artefact = context.data_uri(naming.run_prefix(context.name, "initial") + "model.tar.gz")
         self._image = self._frozen_image(create)
-        environment = rollout.environment_of(self._settings, rollout.BASE_ENVIRONMENT)
+        environment = self._settings.container_environment
         model = sagemaker.CfnModel(
             self,
             "Model",
@@ -106,7 +88,6 @@ class Endpoint(Construct):
                 image=self._image, model_data_url=self._artefact, environment=environment
             ),
         )
-        model.node.add_dependency(role)
         # A replaced model may still be the one that is served.
         model.apply_removal_policy(cdk.RemovalPolicy.DESTROY, apply_to_update_replace_policy=False)
         model.cfn_options.update_replace_policy = cdk.CfnDeletionPolicy.RETAIN
@@ -138,7 +119,7 @@ class Endpoint(Construct):
                         environment=dict(rollout.BASE_ENVIRONMENT),
                     )
                 ],
-                supported_content_types=[*rollout.CAPTURED_CSV, *rollout.CAPTURED_JSON],
+                supported_content_types=[*rollout.CSV_CONTENT_TYPES, *rollout.JSON_CONTENT_TYPES],
                 supported_response_mime_types=list(RESPONSE_TYPES),
             ),
         )
@@ -182,9 +163,8 @@ class Endpoint(Construct):
             self, "VolumeTakesKey", expression=cdk.Fn.condition_equals(takes_key.value_as_string, "yes")
         )
         key = context.platform.key.key_arn
-        capture = rollout.data_capture(
-            context.platform.bucket.bucket_name, key, context.name, FIRST_VERSION, settings.capture_percent
-        )
+        captures = context.data_uri(naming.capture_prefix(context.name, FIRST_VERSION).rstrip("/"))
+        capture = rollout.data_capture(captures, key, settings.capture_percent)
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",

@@ -1,4 +1,7 @@
-"""Permissions in the words of this project: each grants a role an action on one prefix, table or key, and no more."""
+"""Permissions in the words of this project: each grants a role an action on one prefix, table or key, and no more.
+
+A resource with a wildcard must come with a reason; without one the synthesis fails.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from collections.abc import Sequence
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
+from infra.nag import acknowledge_wildcard
 from infra.shared import ModelContext
 
-
-def statement(actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, object]) -> iam.PolicyStatement:
-    """An Allow statement; conditions by operator, such as `StringEquals={...}`."""
-    return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions))
+BY_PREFIX = "Objects are granted by the model's own prefix."
+BY_NAME = "What the machine makes is named by the model, so it can be granted by that name's prefix only."
+NO_RESOURCES = "The action knows no resources."
+"""Reasons that recur."""
 
 
 def arn(service: str, resource: str, *, region: str = cdk.Aws.REGION, account: str = cdk.Aws.ACCOUNT_ID) -> str:
@@ -20,10 +24,42 @@ def arn(service: str, resource: str, *, region: str = cdk.Aws.REGION, account: s
     return f"arn:{cdk.Aws.PARTITION}:{service}:{region}:{account}:{resource}"
 
 
+def allow(
+    role: iam.IRole,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    because: str | None = None,
+    **conditions: dict[str, object],
+) -> None:
+    """Let a role do something.
+
+    Parameters
+    ----------
+    because : why a resource holds a wildcard
+    conditions : by operator, such as `StringEquals={...}`
+
+    Raises
+    ------
+    ValueError
+        A resource or an action holds a wildcard without a reason.
+    """
+    if any("*" in action for action in actions):
+        raise ValueError(f"{actions} hold a wildcard: name the actions.")
+    for resource in resources:
+        if "*" not in resource:
+            continue
+        if because is None:
+            raise ValueError(f"{actions} on {resource} hold a wildcard: give the reason, or name the resource.")
+        acknowledge_wildcard(role, resource, because)
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=dict(conditions))
+    )
+
+
 def read(context: ModelContext, role: iam.IRole, *prefixes: str) -> None:
     """Read and list objects under prefixes of the data bucket."""
     bucket = context.platform.bucket
-    allow(role, ["s3:GetObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+    allow(role, ["s3:GetObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes], BY_PREFIX)
     patterns = [f"{prefix}*" for prefix in prefixes]
     allow(role, ["s3:ListBucket"], [bucket.bucket_arn], StringLike={"s3:prefix": patterns})
     use_key(context, role)
@@ -32,7 +68,7 @@ def read(context: ModelContext, role: iam.IRole, *prefixes: str) -> None:
 def write(context: ModelContext, role: iam.IRole, *prefixes: str) -> None:
     """Write objects under prefixes of the data bucket."""
     bucket = context.platform.bucket
-    allow(role, ["s3:PutObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+    allow(role, ["s3:PutObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes], BY_PREFIX)
     use_key(context, role)
 
 
@@ -41,18 +77,40 @@ def use_key(context: ModelContext, role: iam.IRole) -> None:
     allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [context.platform.key.key_arn])
 
 
+def lend_key(context: ModelContext, role: iam.IRole) -> None:
+    """Let services that a machine starts use the platform's key for their disks."""
+    allow(role, ["kms:CreateGrant"], [context.platform.key.key_arn], Bool={"kms:GrantIsForAWSResource": True})
+
+
 def pull_images(role: iam.IRole) -> None:
     """Pull framework images from SageMaker's registries, or a user's own from this account."""
     images = arn("ecr", "repository/*", account="*")
-    allow(role, ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], [images])
-    allow(role, ["ecr:GetAuthorizationToken"], ["*"])
+    allow(
+        role,
+        ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        [images],
+        "Each region's framework images lie in an account of AWS.",
+    )
+    allow(role, ["ecr:GetAuthorizationToken"], ["*"], NO_RESOURCES)
+
+
+def log_containers(role: iam.IRole) -> None:
+    """Let SageMaker's containers write their logs and metrics."""
+    allow(
+        role,
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        [arn("logs", "log-group:/aws/sagemaker/*")],
+        "SageMaker names its own log groups.",
+    )
+    namespaces = ["AWS/SageMaker", "/aws/sagemaker/*"]
+    allow(role, ["cloudwatch:PutMetricData"], ["*"], NO_RESOURCES, StringLike={"cloudwatch:namespace": namespaces})
+
+
+def trace(role: iam.IRole) -> None:
+    """Accept the statements for X-Ray and log delivery that CDK adds; both services know no resources."""
+    acknowledge_wildcard(role, "*", "X-Ray and the delivery of logs know no resources.")
 
 
 def pass_role(role: iam.IRole, passed: iam.IRole, service: str) -> None:
     """Let `role` hand `passed` to one service."""
     allow(role, ["iam:PassRole"], [passed.role_arn], StringEquals={"iam:PassedToService": service})
-
-
-def allow(role: iam.IRole, actions: Sequence[str], resources: Sequence[str], **conditions: dict[str, object]) -> None:
-    """Add one Allow statement to a role."""
-    role.add_to_principal_policy(statement(actions, resources, **conditions))

@@ -21,6 +21,7 @@ from infra.nag import acknowledge
 from infra.python_function import PythonFunction, retention
 from infra.shared import ModelContext
 from infra.state import ModelState
+from watchkeeper.message import Kind
 
 State = dict[str, Any]
 NOW, EXECUTION = "$$.State.EnteredTime", "$$.Execution.Name"
@@ -102,14 +103,14 @@ def invoke(
     }
 
 
-def notify(function: PythonFunction, kind: str, then: str) -> State:
-    """Send a person one message about the machine's state. That it cannot be sent must not stop the machine."""
+def notify(function: PythonFunction, kind: Kind, detail: Mapping[str, Any], then: str) -> State:
+    """Tell people; `detail` is what the message of this kind needs. That it cannot be sent must not stop the machine."""
     return {
         "Type": "Task",
         "Resource": resource("lambda:invoke"),
         "Parameters": {
             "FunctionName": function.arn,
-            "Payload": {"kind": kind, "now.$": NOW, "execution.$": EXECUTION, "detail.$": "$"},
+            "Payload": {"kind": kind.value, "now.$": NOW, "execution.$": EXECUTION, "detail": dict(detail)},
         },
         "ResultPath": LAST,
         "Retry": _TRANSIENT,
@@ -347,13 +348,7 @@ def machine_role(scope: Construct, context: ModelContext, name: str) -> iam.Role
         assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         description=f"Watchkeeper: {name} of {context.name}",
     )
-    acknowledge(
-        role,
-        {
-            "AwsSolutions-IAM5": "Jobs, models and configs are made by the machine, so they can only be named by the "
-            "model's own prefix; log delivery and X-Ray know no resources."
-        },
-    )
+    grants.trace(role)
     return role
 
 
@@ -372,7 +367,7 @@ def may_run_execution(role: iam.IRole, machine: Machine, name: str) -> None:
     """Run another machine and wait for it."""
     grants.allow(role, ["states:StartExecution"], [machine.arn])
     executions = grants.arn("states", f"execution:{name}:*")
-    grants.allow(role, ["states:DescribeExecution", "states:StopExecution"], [executions])
+    grants.allow(role, ["states:DescribeExecution", "states:StopExecution"], [executions], grants.BY_NAME)
     may_await(role, "execution")
 
 

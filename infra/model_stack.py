@@ -27,7 +27,7 @@ from infra.triggers import Triggers
 from watchkeeper import naming
 from watchkeeper.config import ModelConfig
 from watchkeeper.naming import AlarmKind
-from watchkeeper.rollout import check_guardrails
+from watchkeeper.rollout import deployment_config
 
 NEVER_TAGGED = [
     "aws:cdk:stack",
@@ -49,7 +49,7 @@ class ModelStack(cdk.Stack):
 
     def __init__(self, scope: Construct, config: ModelConfig, *, staging: Path) -> None:
         super().__init__(scope, naming.model_stack(config.name), description=f"Watchkeeper: {config.name}")
-        check_guardrails(config.spec().rollout, config.spec().rollout.strategy)
+        deployment_config(config.spec().rollout, [])  # refuses what SageMaker would refuse months later
         context = ModelContext.of(self, config, staging)
         undelivered = dead_letter_queue(self, context, "Undelivered", "undelivered")
         state = ModelState(self, context)
@@ -64,7 +64,7 @@ class ModelStack(cdk.Stack):
         endpoint = Endpoint(self, context, config.endpoint.create, serving.role) if config.endpoint.create else None
         capture = Capture(self, context)
         monitors = Monitors(self, context, state, undelivered)
-        notifications = Notifications(self, context, state, undelivered)
+        notifications = Notifications(self, context, undelivered)
         notify = notifications.notify
         jobs = SparkJobs(self, context)
         deciders = Deciders(self, context, state, serving.role)
@@ -138,8 +138,6 @@ class ModelStack(cdk.Stack):
             "StateTableName": state.table.table_name,
             "DashboardUrl": f"https://console.{cdk.Aws.URL_SUFFIX}/cloudwatch/home?region={cdk.Aws.REGION}"
             f"#dashboards:name=Watchkeeper-{context.name}",
-            "WarningTopic": context.platform.topics["warning"],
-            "CriticalTopic": context.platform.topics["critical"],
             **{f"{name}MachineArn": arn for name, arn in watched.machines.items()},
         }
         for name, value in outputs.items():

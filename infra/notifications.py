@@ -13,10 +13,9 @@ from constructs import Construct
 from infra import grants
 from infra.python_function import PythonFunction
 from infra.shared import ModelContext
-from infra.state import ModelState
 from watchkeeper import naming
+from watchkeeper.message import Severity
 from watchkeeper.naming import AlarmKind
-from watchkeeper.severity import Severity
 
 TOPICS = {Severity.WARNING: ("warning", "critical"), Severity.CRITICAL: ("critical",)}
 """Which topics a subscriber with a least severity gets."""
@@ -25,7 +24,7 @@ TOPICS = {Severity.WARNING: ("warning", "critical"), Severity.CRITICAL: ("critic
 class Notifications(Construct):
     """One readable message for each state change of an alarm, and for each thing a machine has to say."""
 
-    def __init__(self, scope: Construct, context: ModelContext, state: ModelState, dead_letters: sqs.IQueue) -> None:
+    def __init__(self, scope: Construct, context: ModelContext, dead_letters: sqs.IQueue) -> None:
         super().__init__(scope, "Notifications")
         topics = context.platform.topics
         self.notify = PythonFunction(
@@ -38,7 +37,6 @@ class Notifications(Construct):
             dead_letters=dead_letters,
         )
         self.notify.reads(naming.findings_prefix(context.name))
-        state.read_by(self.notify)
         grants.allow(self.notify.role, ["sns:Publish"], list(topics.values()))
         self._subscribe(context)
 

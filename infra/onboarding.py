@@ -18,6 +18,7 @@ from infra.spark_jobs import SparkJobs
 from infra.state import ModelState
 from infra.transforms import answers, may_transform, transform
 from watchkeeper import naming, rollout
+from watchkeeper.message import Kind
 
 TIMEOUT_SECONDS = 6 * 3600
 EXISTS = "DynamoDb.TransactionCanceledException"
@@ -95,17 +96,16 @@ class Onboarding(Construct):
         if not first:
             work["RegisterVersion"] = self._register("RecordServing")
         work["RecordServing"] = self._record_serving(model, package, config)
-        steps.guarded(work, "NotifyFailed")
+        steps.guarded(work, "Failed")
         return {
             **steps.request_with_defaults({"version": FIRST_VERSION}, "FirstVersion?", **{"run.$": _RUN}),
             "FirstVersion?": steps.choose(
                 steps.when_text("$.request.version", FIRST_VERSION, "AssembleTrainingSet"), otherwise="LaterVersion"
             ),
             **work,
-            "NotifyOnboarded": steps.notify(self._notify, "onboarded", "Onboarded"),
+            "NotifyOnboarded": steps.notify(self._notify, Kind.ONBOARDED, {"version": FIRST_VERSION}, "Onboarded"),
             "Onboarded": steps.end(),
-            "NotifyFailed": steps.notify(self._notify, "onboarding-failed", "Failed"),
-            "Failed": steps.end("OnboardingFailed", "The failed step of this execution says why; start it again."),
+            "Failed": {"Type": "Fail", "Error": "OnboardingFailed", "CausePath": "$.failure.Cause"},
             "LaterVersion": steps.end(
                 "OnlyFirstVersion", "Later versions get their baseline from retraining. Give version v1."
             ),
@@ -189,7 +189,7 @@ class Onboarding(Construct):
                             "Environment.$": f"{container}.Environment",
                         }
                     ],
-                    "SupportedContentTypes": [*rollout.CAPTURED_CSV, *rollout.CAPTURED_JSON],
+                    "SupportedContentTypes": [*rollout.CSV_CONTENT_TYPES, *rollout.JSON_CONTENT_TYPES],
                     "SupportedResponseMIMETypes": list(RESPONSE_TYPES),
                 },
             },
@@ -237,13 +237,20 @@ class Onboarding(Construct):
             grants.allow(
                 role, ["sagemaker:DescribeEndpoint"], [grants.arn("sagemaker", f"endpoint/{context.spec.endpoint}")]
             )
-            # What the attached endpoint's config and model are called is not known before the machine runs.
-            grants.allow(role, ["sagemaker:DescribeEndpointConfig"], [grants.arn("sagemaker", "endpoint-config/*")])
-            grants.allow(role, ["sagemaker:DescribeModel"], [grants.arn("sagemaker", "model/*")])
-            grants.allow(role, ["sagemaker:CreateModel"], [grants.arn("sagemaker", f"model/{context.name}--*")])
+            unknown = "What an attached endpoint's config and model are called is not in the model's file."
+            grants.allow(
+                role, ["sagemaker:DescribeEndpointConfig"], [grants.arn("sagemaker", "endpoint-config/*")], unknown
+            )
+            grants.allow(role, ["sagemaker:DescribeModel"], [grants.arn("sagemaker", "model/*")], unknown)
+            grants.allow(
+                role, ["sagemaker:CreateModel"], [grants.arn("sagemaker", f"model/{context.name}--*")], grants.BY_NAME
+            )
             packages = [f"model-package-group/{context.name}", f"model-package/{context.name}/*"]
             grants.allow(
-                role, ["sagemaker:CreateModelPackage"], [grants.arn("sagemaker", package) for package in packages]
+                role,
+                ["sagemaker:CreateModelPackage"],
+                [grants.arn("sagemaker", package) for package in packages],
+                grants.BY_NAME,
             )
             grants.pass_role(role, self._serving_role, "sagemaker.amazonaws.com")
         return role

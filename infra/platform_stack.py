@@ -169,13 +169,13 @@ class PlatformStack(cdk.Stack):
         if not (folder / "python").is_dir():
             raise ConfigError(f"The Lambda layer {layer!r} is not built: {folder} holds no python/. Run `make layers`.")
         marker = folder / LAYER_MARKER
-        given = {}
-        if marker.is_file():  # names lock, interpreter and platform: all that decides what is in the layer
-            given = {"asset_hash": hashlib.sha256(marker.read_bytes()).hexdigest()}
+        # The marker names lock, interpreter and platform: all that decides what is in the layer.
+        fingerprint = hashlib.sha256(marker.read_bytes()).hexdigest() if marker.is_file() else None
+        archive = folder.with_suffix(".zip")
         version = lambda_.LayerVersion(
             self,
             f"{layer.title()}Layer",
-            code=lambda_.Code.from_asset(str(folder), **given),
+            code=lambda_.Code.from_asset(str(archive if archive.is_file() else folder), asset_hash=fingerprint),
             description=f"Watchkeeper: {layer} packages, from requirements.txt",
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[lambda_.Architecture.ARM_64],

@@ -91,7 +91,12 @@ class PythonFunction(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             description=f"Watchkeeper: {name} of {context.name}",
         )
-        grants.allow(self.role, ["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn])
+        grants.allow(
+            self.role,
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [group.log_group_arn],
+            "Streams of the function's own log group.",
+        )
         self.function = lambda_.Function(
             self,
             "Function",
@@ -118,13 +123,8 @@ class PythonFunction(Construct):
         )
         if dead_letters is not None:
             grants.use_key(context, self.role)
-        acknowledge(
-            self.role,
-            {
-                "AwsSolutions-IAM5": "Objects are granted by the model's prefixes, log events by the function's own "
-                "group; X-Ray has no resources to name.",
-            },
-        )
+        grants.trace(self.role)
+        acknowledge(self.function, {"AwsSolutions-L1": "The layers are built for this Python, from one lock."})
 
     @property
     def arn(self) -> str:

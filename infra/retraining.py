@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
@@ -11,7 +13,6 @@ from infra import machine_steps as steps
 from infra.endpoint import RESPONSE_TYPES, serving_settings
 from infra.images import training_image
 from infra.machine_steps import EXECUTION, NOW, Machine, State
-from infra.nag import acknowledge
 from infra.python_function import PythonFunction
 from infra.rollout import Rollout
 from infra.shared import ModelContext
@@ -19,7 +20,10 @@ from infra.spark_jobs import SparkJobs
 from infra.state import ModelState
 from infra.transforms import answers, in_run, may_transform, transform
 from watchkeeper import rollout
+from watchkeeper.message import Kind
 
+GATE = ("reason", "metric", "champion", "challenger", "gain", "low", "high", "rows")
+"""What the gate says beside its verdict."""
 GUARDED_HOURS = 10
 """The longest that assembling, transforms, gate and registration take together, beside training and rollout."""
 
@@ -39,24 +43,7 @@ class TrainingRole(Construct):
         grants.read(context, self.role, training)
         grants.write(context, self.role, training)
         grants.pull_images(self.role)
-        grants.allow(
-            self.role,
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-            [grants.arn("logs", "log-group:/aws/sagemaker/*")],
-        )
-        grants.allow(
-            self.role,
-            ["cloudwatch:PutMetricData"],
-            ["*"],
-            StringLike={"cloudwatch:namespace": ["/aws/sagemaker/*"]},
-        )
-        acknowledge(
-            self.role,
-            {
-                "AwsSolutions-IAM5": "Data is granted by the model's prefix and logs by SageMaker's own groups; images "
-                "lie in registries of AWS; metrics have no resources to name."
-            },
-        )
+        grants.log_containers(self.role)
 
 
 class Retraining(Construct):
@@ -115,8 +102,15 @@ class Retraining(Construct):
                 "Onboarded?",
                 result="$.serving",
             ),
-            "Onboarded?": steps.choose(
-                steps.when_present("$.serving.Item", "AssembleTrainingSet"), otherwise="NotOnboarded"
+            "Onboarded?": steps.choose(steps.when_present("$.serving.Item", "Superseded?"), otherwise="NotOnboarded"),
+            # Several alarms may have asked for the same retraining, and waited for the same labels.
+            "Superseded?": steps.choose(
+                {
+                    "Variable": "$.serving.Item.since.S",
+                    "TimestampGreaterThanPath": "$.started",
+                    "Next": "ReleaseSuperseded",
+                },
+                otherwise="AssembleTrainingSet",
             ),
             "NotOnboarded": _failure(
                 "NotOnboarded", "No version is on record as serving: start the onboarding machine"
@@ -145,7 +139,7 @@ class Retraining(Construct):
             **steps.request_with_defaults(
                 {"reason": "", "alarm": "", "hyperparameters": {}},
                 "CheckLabels",
-                **{"run.$": steps.RUN_ID, "looks": 0},
+                **{"run.$": steps.RUN_ID, "started.$": "$$.Execution.StartTime", "looks": 0},
             ),
             **self._wait_for_labels("AcquireLock"),
             "AcquireLock": steps.acquire_lock(
@@ -164,25 +158,29 @@ class Retraining(Construct):
         return self._state.table.table_name
 
     def _wait_for_labels(self, then: str) -> dict[str, State]:
-        """Look for labels, and look again; the first wait is announced. A version that is newer than the request ends it."""
+        """Look for labels, and look again; the first wait is announced."""
         spec = self._context.spec.retraining
         check = steps.invoke(
             self._labels,
-            {"now.$": NOW, "since.$": "$$.Execution.StartTime"},
+            {"now.$": NOW},
             "Labelled?",
             result="$.labels",
-            keep=("ready", "superseded", "labelled", "needed"),
+            keep=("ready", "labelled", "needed"),
         )
         return {
             "CheckLabels": steps.guarded({"CheckLabels": check}, "FailedUnlocked")["CheckLabels"],
             "Labelled?": steps.choose(
-                steps.when_true("$.labels.superseded", "AnotherVersionServesByNow"),
                 steps.when_true("$.labels.ready", then),
                 {"Variable": "$.looks", "NumericGreaterThanEquals": spec.label_wait_limit, "Next": "NotifyGaveUp"},
                 {"Variable": "$.looks", "NumericEquals": 0, "Next": "NotifyWaiting"},
                 otherwise="WaitForLabels",
             ),
-            "NotifyWaiting": steps.notify(self._notify, "retraining-waiting", "WaitForLabels"),
+            "NotifyWaiting": steps.notify(
+                self._notify,
+                Kind.RETRAINING_WAITING,
+                {"labelled.$": "$.labels.labelled", "needed.$": "$.labels.needed"},
+                "WaitForLabels",
+            ),
             "WaitForLabels": steps.wait(60 * spec.label_wait_minutes, "CountLook"),
             "CountLook": {
                 "Type": "Pass",
@@ -191,10 +189,17 @@ class Retraining(Construct):
                 "Next": "TakeCount",
             },
             "TakeCount": {"Type": "Pass", "InputPath": "$.count.value", "ResultPath": "$.looks", "Next": "CheckLabels"},
-            "AnotherVersionServesByNow": steps.end(),
-            "NotifyGaveUp": steps.notify(self._notify, "retraining-gave-up", "GaveUpWaitingForLabels"),
+            "NotifyGaveUp": steps.notify(
+                self._notify,
+                Kind.RETRAINING_FAILED,
+                {
+                    "reason.$": "$.request.reason",
+                    "cause.$": "States.Format('{} of {} labelled rows came in time', $.labels.labelled, $.labels.needed)",
+                },
+                "GaveUpWaitingForLabels",
+            ),
             "GaveUpWaitingForLabels": steps.end(),
-            "FailedUnlocked": steps.notify(self._notify, "retraining-failed", "RetrainingFailed"),
+            "FailedUnlocked": self._notify_failed("RetrainingFailed"),
         }
 
     def _assemble(self, then: str) -> dict[str, State]:
@@ -291,7 +296,7 @@ class Retraining(Construct):
     def _compare(self, then: str) -> dict[str, State]:
         """Both models answer the same labelled holdout, and the gate decides."""
         create = self._context.config.endpoint.create
-        environment = rollout.environment_of(serving_settings(create) if create else None, rollout.BASE_ENVIRONMENT)
+        environment = serving_settings(create).container_environment if create else rollout.BASE_ENVIRONMENT
         challenger = "$.challenger.name"
         branches = [
             {"StartAt": name, "States": {name: transform(self._context, role, model, None)}}
@@ -327,12 +332,12 @@ class Retraining(Construct):
                 },
                 "Passed?",
                 result="$.gate",
-                keep=("passed", "reason", "metric", "champion", "challenger", "gain", "low", "high", "rows"),
+                keep=("passed", *GATE),
             ),
             "Passed?": steps.choose(steps.when_true("$.gate.passed", then), otherwise="NotifyRejected"),
         }
 
-    def _container(self, environment: dict[str, str]) -> State:
+    def _container(self, environment: Mapping[str, str]) -> State:
         return {
             "Image": self._image,
             "ModelDataUrl.$": "$.training.ModelArtifacts.S3ModelArtifacts",
@@ -350,8 +355,8 @@ class Retraining(Construct):
                     "ModelPackageDescription.$": "States.Format('Run {}: {}', $.run, $.gate.reason)",
                     "ModelApprovalStatus": "Approved",
                     "InferenceSpecification": {
-                        "Containers": [self._container(dict(rollout.BASE_ENVIRONMENT))],
-                        "SupportedContentTypes": [*rollout.CAPTURED_CSV, *rollout.CAPTURED_JSON],
+                        "Containers": [self._container(rollout.BASE_ENVIRONMENT)],
+                        "SupportedContentTypes": [*rollout.CSV_CONTENT_TYPES, *rollout.JSON_CONTENT_TYPES],
                         "SupportedResponseMIMETypes": list(RESPONSE_TYPES),
                     },
                     "CustomerMetadataProperties": {
@@ -400,10 +405,29 @@ class Retraining(Construct):
 
     def _ends(self) -> dict[str, State]:
         return {
-            "NotifyDeployed": steps.notify(self._notify, "version-deployed", "ReleaseDeployed"),
+            "NotifyDeployed": steps.notify(
+                self._notify,
+                Kind.VERSION_DEPLOYED,
+                {
+                    "version.$": "$.candidate.version",
+                    "previous_version.$": "$.serving.Item.version.S",
+                    "reason.$": "$.request.reason",
+                    "metric.$": "$.gate.metric",
+                    "champion.$": "$.gate.champion",
+                    "challenger.$": "$.gate.challenger",
+                },
+                "ReleaseDeployed",
+            ),
+            "ReleaseSuperseded": steps.release_lock(self._state, "AnotherVersionServesByNow"),
+            "AnotherVersionServesByNow": steps.end(),
             "ReleaseDeployed": steps.release_lock(self._state, "Deployed"),
             "Deployed": steps.end(),
-            "NotifyRejected": steps.notify(self._notify, "candidate-rejected", "ReleaseRejected"),
+            "NotifyRejected": steps.notify(
+                self._notify,
+                Kind.CANDIDATE_REJECTED,
+                {f"{name}.$": f"$.gate.{name}" for name in GATE},
+                "ReleaseRejected",
+            ),
             "ReleaseRejected": steps.release_lock(self._state, "CandidateRejected"),
             "CandidateRejected": steps.end(),
             "Failed": steps.choose(
@@ -419,12 +443,16 @@ class Retraining(Construct):
                 {"RejectVersion": steps.reject_version(self._state, "$.candidate.version", "NotifyFailed")},
                 "NotifyFailed",
             ),
-            "NotifyFailed": steps.notify(self._notify, "retraining-failed", "ReleaseFailed"),
+            "NotifyFailed": self._notify_failed("ReleaseFailed"),
             "ReleaseFailed": steps.release_lock(self._state, "RetrainingFailed"),
             "RetrainingFailed": steps.end(
                 "RetrainingFailed", "The champion goes on serving. The message that was sent says why."
             ),
         }
+
+    def _notify_failed(self, then: str) -> State:
+        detail = {"reason.$": "$.request.reason", "cause.$": "$.failure.Cause"}
+        return steps.notify(self._notify, Kind.RETRAINING_FAILED, detail, then)
 
     def _role(self) -> iam.Role:
         context = self._context
@@ -445,13 +473,13 @@ class Retraining(Construct):
         name = self._context.name
         job = grants.arn("sagemaker", f"training-job/{name}--*")
         actions = ["CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"]
-        grants.allow(role, [f"sagemaker:{action}" for action in actions], [job])
+        grants.allow(role, [f"sagemaker:{action}" for action in actions], [job], grants.BY_NAME)
         steps.may_await(role, "training")
-        grants.allow(role, ["sagemaker:CreateModel"], [grants.arn("sagemaker", f"model/{name}--*")])
+        grants.allow(role, ["sagemaker:CreateModel"], [grants.arn("sagemaker", f"model/{name}--*")], grants.BY_NAME)
         packages = [
             grants.arn("sagemaker", kind) for kind in (f"model-package-group/{name}", f"model-package/{name}/*")
         ]
-        grants.allow(role, ["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"], packages)
+        grants.allow(role, ["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"], packages, grants.BY_NAME)
         grants.pass_role(role, self._training_role, "sagemaker.amazonaws.com")
         grants.pass_role(role, self._serving_role, "sagemaker.amazonaws.com")
 

@@ -12,7 +12,8 @@ from infra.python_function import PythonFunction
 from infra.rollout import Rollout
 from infra.shared import ModelContext
 from infra.state import ModelState
-from watchkeeper.spec import Strategy
+from watchkeeper.message import Kind
+from watchkeeper.rollout import INSTANT
 
 LOCK_WAIT_SECONDS, LOCK_LOOKS = 60, 240
 GUARDED_SECONDS = 3600
@@ -54,7 +55,7 @@ class Rollback(Construct):
     def _states(self) -> dict[str, State]:
         find = steps.invoke(
             self._find,
-            {"now.$": NOW, "alarm_time.$": "$.request.alarm_time"},
+            {"now.$": NOW, "alarm_time.$": "$.request.alarm_time", "started.$": "$$.Execution.StartTime"},
             "Needed?",
             result="$.found",
             keep=("needed", "found", "version", "bad_version", "bad_package_arn", "reason"),
@@ -67,7 +68,7 @@ class Rollback(Construct):
                 self._rollout.arn,
                 {
                     "version.$": "$.found.version",
-                    "strategy": Strategy.ALL_AT_ONCE.value,
+                    "strategy": INSTANT,
                     "reason.$": "$.request.reason",
                     "lock_owner.$": EXECUTION,
                 },
@@ -78,7 +79,15 @@ class Rollback(Construct):
             "RejectVersion": steps.reject_version(self._state, "$.found.bad_version", "RecordIncident"),
             "RecordIncident": steps.invoke(
                 self._record,
-                {"now.$": NOW, "execution.$": EXECUTION, "started.$": "$$.Execution.StartTime", "rollback.$": "$"},
+                {
+                    "now.$": NOW,
+                    "execution.$": EXECUTION,
+                    "reason.$": "$.request.reason",
+                    "alarm.$": "$.request.alarm",
+                    "alarm_time.$": "$.request.alarm_time",
+                    "version.$": "$.found.version",
+                    "bad_version.$": "$.found.bad_version",
+                },
                 "NotifyRolledBack",
                 result="$.incident",
                 keep=("key",),
@@ -92,15 +101,32 @@ class Rollback(Construct):
                 self._state, "FindLastGood", held_seconds=self._held_seconds, busy=None, retry=retry
             ),
             **work,
-            "NotifyRolledBack": steps.notify(self._notify, "rolled-back", "ReleaseDone"),
+            "NotifyRolledBack": steps.notify(
+                self._notify,
+                Kind.ROLLED_BACK,
+                {
+                    "version.$": "$.found.version",
+                    "bad_version.$": "$.found.bad_version",
+                    "reason.$": "$.request.reason",
+                    "incident.$": "$.incident.key",
+                },
+                "ReleaseDone",
+            ),
             "ReleaseDone": steps.release_lock(self._state, "RolledBack"),
             "RolledBack": steps.end(),
             "ReleaseUnneeded": steps.release_lock(self._state, "AlreadyRolledBack"),
             "AlreadyRolledBack": steps.end(),
-            "NotifyImpossible": steps.notify(self._notify, "rollback-impossible", "ReleaseImpossible"),
+            "NotifyImpossible": steps.notify(
+                self._notify,
+                Kind.ROLLBACK_IMPOSSIBLE,
+                {"reason.$": "$.found.reason", "bad_version.$": "$.found.bad_version"},
+                "ReleaseImpossible",
+            ),
             "ReleaseImpossible": steps.release_lock(self._state, "NoGoodVersion"),
             "NoGoodVersion": steps.end("NoGoodVersion", "No version before this one may serve. A person must decide."),
-            "NotifyFailed": steps.notify(self._notify, "rollback-failed", "ReleaseFailed"),
+            "NotifyFailed": steps.notify(
+                self._notify, Kind.ROLLBACK_IMPOSSIBLE, {"reason.$": "$.failure.Cause"}, "ReleaseFailed"
+            ),
             "ReleaseFailed": steps.release_lock(self._state, "RollbackFailed"),
             "RollbackFailed": steps.end("RollbackFailed", "The message that was sent says why. A person must decide."),
         }
@@ -111,6 +137,6 @@ class Rollback(Construct):
         steps.may_invoke(role, self._find, self._record, self._notify)
         self._state.grant(role, ["DeleteItem", "PutItem", "UpdateItem"])
         packages = grants.arn("sagemaker", f"model-package/{context.name}/*")
-        grants.allow(role, ["sagemaker:UpdateModelPackage"], [packages])
+        grants.allow(role, ["sagemaker:UpdateModelPackage"], [packages], grants.BY_NAME)
         steps.may_run_execution(role, self._rollout.machine, f"{context.name}--rollout")
         return role

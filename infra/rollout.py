@@ -11,6 +11,8 @@ from infra.machine_steps import NOW, Machine, State
 from infra.python_function import PythonFunction
 from infra.shared import ModelContext
 from infra.state import ModelState
+from watchkeeper import rollout
+from watchkeeper.message import Kind
 
 POLL_SECONDS = 30
 MARGIN_SECONDS = 2 * 3600
@@ -28,12 +30,13 @@ PLAN = (
     "on_trial",
     "package_arn",
     "model",
+    "model_name",
     "endpoint_config",
     "endpoint_config_name",
     "previous_endpoint_config",
     "alarm",
-    "update",
-    "undo",
+    "deployment",
+    "retain",
     "probation_until",
 )
 
@@ -74,7 +77,7 @@ class Rollout(Construct):
     def _states(self) -> dict[str, State]:
         work = {
             "PlanRollout": self._make_plan("Needed?"),
-            "Needed?": steps.choose(steps.when_true("$.plan.needed", "CreateModel"), otherwise="ReleaseUnneeded?"),
+            "Needed?": steps.choose(steps.when_true("$.plan.needed", "ModelMade?"), otherwise="ReleaseUnneeded?"),
             **self._prepare("UpdateEndpoint"),
             **self._update("Verify"),
             **self._go_back(),
@@ -111,6 +114,9 @@ class Rollout(Construct):
         """Make what the update needs. Names tell what is in a thing, so one that exists already is the same."""
         tolerate = [{"ErrorEquals": ALREADY_THERE, "Output": "{% $states.input %}"}]
         return {
+            "ModelMade?": steps.choose(
+                {"Variable": "$.plan.model", "IsNull": True, "Next": "CreateEndpointConfig"}, otherwise="CreateModel"
+            ),
             "CreateModel": steps.passed_on(
                 "aws-sdk:sagemaker:createModel",
                 "plan.model",
@@ -128,8 +134,16 @@ class Rollout(Construct):
 
     def _update(self, then: str) -> dict[str, State]:
         return {
-            "UpdateEndpoint": steps.passed_on(
-                "aws-sdk:sagemaker:updateEndpoint", "plan.update", "WaitForEndpoint", Retry=BUSY_ENDPOINT
+            "UpdateEndpoint": steps.call(
+                "aws-sdk:sagemaker:updateEndpoint",
+                {
+                    "EndpointName": self._context.spec.endpoint,
+                    "EndpointConfigName.$": "$.plan.endpoint_config_name",
+                    "RetainAllVariantProperties.$": "$.plan.retain",
+                    "DeploymentConfig.$": "$.plan.deployment",
+                },
+                "WaitForEndpoint",
+                retry=BUSY_ENDPOINT,
             ),
             **self._poll("WaitForEndpoint", "DescribeEndpoint", "Updated?", settled="NewFleet?"),
             "NewFleet?": steps.choose(
@@ -176,7 +190,7 @@ class Rollout(Construct):
         return {
             "Verify": steps.invoke(
                 self._verify,
-                {"version.$": "$.plan.version", "endpoint_config.$": "$.plan.endpoint_config_name"},
+                {"version.$": "$.plan.version", "model_name.$": "$.plan.model_name"},
                 "Verified?",
                 result="$.verification",
                 keep=("ok", "reason"),
@@ -186,8 +200,15 @@ class Rollout(Construct):
 
     def _go_back(self) -> dict[str, State]:
         return {
-            "GoBack": steps.passed_on(
-                "aws-sdk:sagemaker:updateEndpoint", "plan.undo", "WaitForOldFleet", Retry=BUSY_ENDPOINT
+            "GoBack": steps.call(
+                "aws-sdk:sagemaker:updateEndpoint",
+                {
+                    "EndpointName": self._context.spec.endpoint,
+                    "EndpointConfigName.$": "$.plan.previous_endpoint_config",
+                    "DeploymentConfig": rollout.deployment_config(self._context.spec.rollout, [], rollout.INSTANT),
+                },
+                "WaitForOldFleet",
+                retry=BUSY_ENDPOINT,
             ),
             **self._poll("WaitForOldFleet", "DescribeOldFleet", "Back?", settled="WentBack"),
             "WentBack": steps.choose(steps.when_present("$.failure", "Failed"), otherwise="FoundWanting"),
@@ -204,23 +225,29 @@ class Rollout(Construct):
             "SettingsOnly?": steps.choose(
                 steps.when_true("$.plan.settings_only", "MoveSettings"), otherwise="MoveServing"
             ),
-            "MoveSettings": steps.repeated("dynamodb:updateItem", self._move_settings(), then),
+            "MoveSettings": steps.repeated("aws-sdk:dynamodb:transactWriteItems", self._move_settings(), then),
             "MoveServing": steps.repeated("aws-sdk:dynamodb:transactWriteItems", self._move_serving(), then),
         }
 
     def _move_settings(self) -> State:
-        return {
-            "TableName": self._table,
-            "Key": {"pk": {"S": "serving"}},
-            "ConditionExpression": "#version = :version",
-            "UpdateExpression": "SET endpoint_config = :config, model_name = :model",
-            "ExpressionAttributeNames": {"#version": "version"},
-            "ExpressionAttributeValues": {
-                ":version": {"S.$": "$.plan.version"},
-                ":config": {"S.$": "$.plan.endpoint_config_name"},
-                ":model": {"S.$": "$.plan.model.ModelName"},
-            },
+        """The same version serves on, from another config."""
+        serving = {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"pk": {"S": "serving"}},
+                "ConditionExpression": "#version = :version",
+                "UpdateExpression": "SET endpoint_config = :config, model_name = :model",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {
+                    ":version": {"S.$": "$.plan.version"},
+                    ":config": {"S.$": "$.plan.endpoint_config_name"},
+                    ":model": {"S.$": "$.plan.model_name"},
+                },
+            }
         }
+        taken = self._set_state("$.plan.version", "serving", "model_name = :model")
+        taken["Update"]["ExpressionAttributeValues"] |= {":model": {"S.$": "$.plan.model_name"}}
+        return {"TransactItems": [serving, taken]}
 
     def _move_serving(self) -> State:
         """The one moment in which another version is the one that serves, for every reader alike."""
@@ -228,7 +255,7 @@ class Rollout(Construct):
             "pk": {"S": "serving"},
             "version": {"S.$": "$.plan.version"},
             "previous_version": {"S.$": "$.plan.previous_version"},
-            "model_name": {"S.$": "$.plan.model.ModelName"},
+            "model_name": {"S.$": "$.plan.model_name"},
             "endpoint_config": {"S.$": "$.plan.endpoint_config_name"},
             "previous_endpoint_config": {"S.$": "$.plan.previous_endpoint_config"},
             "since": {"S.$": NOW},
@@ -249,7 +276,7 @@ class Rollout(Construct):
         taken = self._set_state("$.plan.version", "serving", "served_since = :now, model_name = :model")
         taken["Update"]["ExpressionAttributeValues"] |= {
             ":now": {"S.$": NOW},
-            ":model": {"S.$": "$.plan.model.ModelName"},
+            ":model": {"S.$": "$.plan.model_name"},
         }
         given_up = self._set_state("$.plan.previous_version", "retired", "")
         return {"TransactItems": [moved, taken, given_up]}
@@ -293,10 +320,10 @@ class Rollout(Construct):
                     ],
                     "Next": "DeleteFailedCanaryAlarm",
                 },
-                otherwise="NotifyFailed",
+                otherwise="NotifyUnplanned",
             ),
             "DeleteFailedCanaryAlarm": self._delete_alarm("NotifyFailed"),
-            "NotifyFailed": steps.notify(self._notify, "rollout-failed", "OnTrial?"),
+            **self._tell_failure("OnTrial?"),
             "OnTrial?": steps.choose(
                 {
                     "And": [
@@ -321,6 +348,19 @@ class Rollout(Construct):
             ),
         }
 
+    def _tell_failure(self, then: str) -> dict[str, State]:
+        """One message; before there is a plan, the request alone says what was to be rolled out."""
+        planned = {
+            "version.$": "$.plan.version",
+            "previous_version.$": "$.plan.previous_version",
+            "reason.$": "$.failure.Cause",
+        }
+        unplanned = {"version.$": "$.request.version", "reason.$": "$.failure.Cause"}
+        return {
+            "NotifyFailed": steps.notify(self._notify, Kind.ROLLOUT_FAILED, planned, then),
+            "NotifyUnplanned": steps.notify(self._notify, Kind.ROLLOUT_FAILED, unplanned, then),
+        }
+
     def _role(self, serving_role: iam.IRole) -> iam.Role:
         context = self._context
         role = steps.machine_role(self, context, "rollout")
@@ -331,18 +371,17 @@ class Rollout(Construct):
             return grants.arn("sagemaker", f"{kind}/{context.name}--*")
 
         endpoint = grants.arn("sagemaker", f"endpoint/{context.spec.endpoint}")
-        grants.allow(role, ["sagemaker:CreateModel"], [named("model")])
-        grants.allow(role, ["sagemaker:CreateEndpointConfig"], [named("endpoint-config")])
-        grants.allow(role, ["sagemaker:UpdateEndpoint"], [endpoint, grants.arn("sagemaker", "endpoint-config/*")])
+        grants.allow(role, ["sagemaker:CreateModel"], [named("model")], grants.BY_NAME)
+        grants.allow(role, ["sagemaker:CreateEndpointConfig"], [named("endpoint-config")], grants.BY_NAME)
+        configs = grants.arn("sagemaker", "endpoint-config/*") if context.attached else named("endpoint-config")
+        grants.allow(role, ["sagemaker:UpdateEndpoint"], [endpoint, configs], grants.BY_NAME)
         grants.allow(role, ["sagemaker:DescribeEndpoint"], [endpoint])
         packages = grants.arn("sagemaker", f"model-package/{context.name}/*")
-        grants.allow(role, ["sagemaker:UpdateModelPackage"], [packages])
+        grants.allow(role, ["sagemaker:UpdateModelPackage"], [packages], grants.BY_NAME)
         alarms = grants.arn("cloudwatch", f"alarm:{context.name}--*")
-        grants.allow(role, ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"], [alarms])
-        grants.allow(role, ["cloudwatch:DescribeAlarms"], ["*"])
+        grants.allow(role, ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"], [alarms], grants.BY_NAME)
+        grants.allow(role, ["cloudwatch:DescribeAlarms"], ["*"], grants.NO_RESOURCES)
         grants.use_key(context, role)
-        grants.allow(
-            role, ["kms:CreateGrant"], [context.platform.key.key_arn], Bool={"kms:GrantIsForAWSResource": True}
-        )
+        grants.lend_key(context, role)
         grants.pass_role(role, serving_role, "sagemaker.amazonaws.com")
         return role

@@ -67,7 +67,7 @@ def may_transform(context: ModelContext, role: iam.IRole) -> None:
     jobs = grants.arn("sagemaker", f"transform-job/{context.name}--*")
     models = grants.arn("sagemaker", f"model/{context.name}--*")
     actions = ["CreateTransformJob", "DescribeTransformJob", "StopTransformJob"]
-    grants.allow(role, [f"sagemaker:{action}" for action in actions], [jobs, models])
+    grants.allow(role, [f"sagemaker:{action}" for action in actions], [jobs, models], grants.BY_NAME)
     grants.use_key(context, role)
-    grants.allow(role, ["kms:CreateGrant"], [context.platform.key.key_arn], Bool={"kms:GrantIsForAWSResource": True})
+    grants.lend_key(context, role)
     may_await(role, "transform")

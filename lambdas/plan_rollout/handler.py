@@ -29,6 +29,7 @@ from watchkeeper.rollout import (
     canary_alarm_parameters,
     deployment_config,
     endpoint_config_parameters,
+    served_model_name,
     waits_seconds,
 )
 from watchkeeper.spec import ModelSpec, deployed_spec
@@ -65,6 +66,8 @@ class _Change:
     endpoint: EndpointState
     target: VersionRecord
     settings: ServingSettings
+    model_name: str
+    model: dict[str, Any] | None
 
     @property
     def settings_only(self) -> bool:
@@ -72,8 +75,13 @@ class _Change:
 
     @property
     def needed(self) -> bool:
-        now = self.serving.version, self.endpoint.model_name, self.endpoint.settings
-        return now != (self.target.version, self.target.model_name, self.settings)
+        now = self.serving.version, self.endpoint.model_name
+        return now != (self.target.version, self.model_name) or not self.endpoint.settings.served_alike(self.settings)
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether a failure would be the version's own: it never served before."""
+        return not self.settings_only and self.target.served_since is None
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -84,7 +92,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         raise RolloutError(f"No version of {spec.name} is on record as serving: run the onboarding machine first.")
     version = event.get("version") or serving.version
     logger.append_keys(model=spec.name, version=version)
-    change = _Change(serving, _endpoint(spec), _target(spec, version, serving, now), _settings(spec))
+    endpoint, target = _endpoint(spec), _target(spec, version, serving, now)
+    settings = _settings(spec, endpoint)
+    change = _Change(serving, endpoint, target, settings, *_model(spec, target, settings))
     plan = _plan(spec, change, event.get("strategy"), now)
     logger.info("Planned", needed=plan["needed"], endpoint_config=plan["endpoint_config_name"])
     return plan
@@ -100,14 +110,17 @@ def _plan(spec: ModelSpec, change: _Change, strategy: str | None, now: datetime)
         "version": target.version,
         "previous_version": serving.previous_version if change.settings_only else serving.version,
         "settings_only": change.settings_only,
+        "on_trial": change.on_trial,
         "package_arn": target.package_arn,
-        "model": _model(spec, target),
+        "model": change.model,
+        "model_name": change.model_name,
         "endpoint_config_name": config,
         "endpoint_config": endpoint_config_parameters(
-            config, target.model_name, change.settings, f"s3://{_store().bucket}/{captures}", os.environ["KMS_KEY_ARN"]
+            config, change.model_name, change.settings, f"s3://{_store().bucket}/{captures}", os.environ["KMS_KEY_ARN"]
         ),
         "previous_endpoint_config": change.endpoint.config,
         "alarm": alarm,
+        "retain": change.settings.autoscaled and change.settings_only,
         "deployment": deployment_config(spec.rollout, [alarm["AlarmName"]], strategy),
         "probation_until": _probation_until(spec, change, now).isoformat(),
     }
@@ -137,8 +150,10 @@ def _endpoint(spec: ModelSpec) -> EndpointState:
     return state
 
 
-def _settings(spec: ModelSpec) -> ServingSettings:
-    """The serving settings that were deployed last."""
+def _settings(spec: ModelSpec, endpoint: EndpointState) -> ServingSettings:
+    """The serving settings that were deployed last; an endpoint that is not ours keeps its own."""
+    if spec.attached_capture_prefix is not None:
+        return endpoint.settings
     answer = _parameters().get_parameter(Name=naming.serving_parameter(spec.name))
     return ServingSettings.from_json(answer["Parameter"]["Value"])
 
@@ -174,24 +189,30 @@ def _target(spec: ModelSpec, version: str, serving: Serving, now: datetime) -> V
     if record is not None:
         return record
     _lend_baseline(spec, version, serving.version)
-    record = VersionRecord(version, package.arn, _own_model_name(spec, version), State.CANDIDATE, now)
+    record = VersionRecord(version, package.arn, "", State.CANDIDATE, now)
     _registry().add(record)
     return record
 
 
-def _own_model_name(spec: ModelSpec, version: str) -> str:
-    """SageMaker model of a version that a person registered; retraining names its models by the run."""
-    return f"{spec.name}--{version}"
+def _model(spec: ModelSpec, target: VersionRecord, settings: ServingSettings) -> tuple[str, dict[str, Any] | None]:
+    """Name of the SageMaker model to serve, and the parameters of CreateModel if nobody has made it.
 
-
-def _model(spec: ModelSpec, target: VersionRecord) -> dict[str, Any] | None:
-    """Parameters of CreateModel, for versions whose SageMaker model neither the template nor retraining has made."""
-    if target.version == "v1" or target.model_name != _own_model_name(spec, target.version):
-        return None
-    return {
-        "ModelName": target.model_name,
+    Template and retraining have made a model of their versions. It is served as it is, unless the environment in the
+    model's file is another one by now. A version that a person registered has none yet: it is made of its package.
+    """
+    environment = settings.container_environment
+    if target.model_name:
+        made = _sagemaker().describe_model(ModelName=target.model_name)["PrimaryContainer"]
+        if spec.attached_capture_prefix is not None or made.get("Environment", {}) == environment:
+            return target.model_name, None
+        container = {key: made[key] for key in ("Image", "ModelDataUrl", "ModelPackageName") if key in made}
+    else:
+        container = {"ModelPackageName": target.package_arn}
+    name = served_model_name(spec.name, target.version, environment)
+    return name, {
+        "ModelName": name,
         "ExecutionRoleArn": os.environ["EXECUTION_ROLE_ARN"],
-        "Containers": [{"ModelPackageName": target.package_arn}],
+        "PrimaryContainer": {**container, "Environment": environment},
     }
 
 

@@ -45,20 +45,22 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Say whether the version serves, and answers as it should."""
     spec, version = deployed_spec(), event["version"]
     logger.append_keys(model=spec.name, version=version)
-    problem = _not_serving(spec, version) or _misbehaving(spec, version)
+    problem = _not_serving(spec, version, event.get("model_name")) or _misbehaving(spec, version)
     logger.info("Verified", ok=problem is None, reason=problem)
     return {"ok": problem is None, "reason": problem or f"version {version} serves and answers as it should"}
 
 
-def _not_serving(spec: ModelSpec, version: str) -> str | None:
+def _not_serving(spec: ModelSpec, version: str, model_name: str | None) -> str | None:
+    """What is wrong with the endpoint itself; `model_name` is that of the plan, if the record's is to change."""
     record = _registry().version(version)
     if record is None:
         raise RolloutError(f"Version {version} of {spec.name} is not on record: roll it out by the rollout machine.")
     state = describe(_sagemaker(), spec.endpoint)
     if state.status != IN_SERVICE:
         return f"endpoint {spec.endpoint} is {state.status}"
-    if state.model_name != record.model_name:
-        return f"endpoint {spec.endpoint} serves model {state.model_name}, not {record.model_name} (version {version})"
+    expected = model_name or record.model_name
+    if state.model_name != expected:
+        return f"endpoint {spec.endpoint} serves model {state.model_name}, not {expected} (version {version})"
     return None
 
 
