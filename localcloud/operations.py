@@ -40,8 +40,6 @@ def answer(responses: type[BaseResponse], service: str, handlers: Mapping[str, H
 
 def _method(handler: Handler) -> Callable[[BaseResponse], ActionResult]:
     def respond(self: BaseResponse) -> ActionResult:
-        if not self.automated_parameter_parsing:  # moto's older services read their requests by hand
-            self.parse_parameters(self.normalized_request)
         if not self.automated_parameter_parsing:  # moto's older services read the request by themselves
             self.parse_parameters(self.normalized_request)
         request: Shape = {**_plain(self.params), **self.uri_match}
