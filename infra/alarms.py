@@ -154,8 +154,8 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         AlarmKind.SUSPECT_VERSION: Definition(
             metrics.of(Metric.SUSPECT_VERSION, "Maximum", look),
             1,
-            "The new version's predictions changed while its inputs did not. It is rolled back by itself if the model's "
-            "file says so.",
+            "The new version's predictions changed while its inputs did not. It is rolled back by itself if the "
+            "model's file says so.",
             inclusive=True,
             missing=keep,
         ),
@@ -167,8 +167,8 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         AlarmKind.MISSING_CAPTURE: Definition(
             _missing(metrics, quarter),
             1,
-            "The endpoint is used but captures nothing: check the disk of its instances (capture stops above 75 %), its "
-            "role and its capture settings.",
+            "The endpoint is used but captures nothing: check the disk of its instances (capture stops above 75 %), "
+            "its role and its capture settings.",
             inclusive=True,
             points=4,
             of=4,

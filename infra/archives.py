@@ -1,7 +1,7 @@
 """What is uploaded at deployment: each model's code archive, and its training script as SageMaker wants it.
 
-One folder a model serves every Lambda function of it and, zipped, its Spark jobs: the library, the handlers, the jobs and
-the model's description. So nothing is fetched at run time, and all parts of a model run the same code.
+One folder a model serves every Lambda function of it and, zipped, its Spark jobs: the library, the handlers, the jobs
+and the model's description. So nothing is fetched at run time, and all parts of a model run the same code.
 """
 
 from __future__ import annotations

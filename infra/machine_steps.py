@@ -1,8 +1,7 @@
 """States that the machines share, as Amazon States Language, and the construct that makes a machine of them.
 
-Definitions are written as data, in the language that AWS documents and its console shows. Paths are JSONPath; the few
-states that need arithmetic or pass on a whole request are JSONata. A machine's role gets the statements of its states and
-nothing else.
+Definitions are written as data, in the language that AWS documents and its console shows. Paths are JSONPath; the
+few states that need arithmetic or pass on a whole request are JSONata.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ def invoke(
 
 
 def notify(function: PythonFunction, kind: Kind, detail: Mapping[str, Any], then: str) -> State:
-    """Tell people; `detail` is what the message of this kind needs. That it cannot be sent must not stop the machine."""
+    """Tell people; `detail` is what the message of this kind needs. A message that fails must not stop the machine."""
     return {
         "Type": "Task",
         "Resource": resource("lambda:invoke"),
@@ -161,8 +160,8 @@ def acquire_lock(
 ) -> State:
     """Take the model's lock, or go where `busy` says.
 
-    A lock that its machine could not release, for it was stopped from outside, expires: `held_seconds` is the longest the
-    machine holds it, and two hours are added. Taking a lock that one holds already is no error, so the call may be
+    A lock that its machine could not release, for it was stopped from outside, expires: `held_seconds` is the longest
+    the machine holds it, and two hours are added. Taking a lock that one holds already is no error, so the call may be
     repeated.
     """
     seconds = "$floor($toMillis($states.context.State.EnteredTime) / 1000)"

@@ -1,4 +1,4 @@
-"""Rules of cdk-nag (AwsSolutions) that are knowingly not followed, each with its reason, at the construct it is about."""
+"""Rules of cdk-nag (AwsSolutions) that are knowingly not followed, each with its reason, at the construct concerned."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What all models share: the key, the data bucket, the alert topics, the layers. It does not know which models exist.
 
-Other stacks reach these through named exports and SSM parameters, never through CDK references between stacks: adding or
-removing a model changes nothing here, and a new layer version never waits for the stacks that use the old one.
+Other stacks reach these through named exports and SSM parameters, never through CDK references between stacks: adding
+or removing a model changes nothing here, and a new layer version never waits for the stacks that use the old one.
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ class TrainingRole(Construct):
 class Retraining(Construct):
     """Wait for labels, lock, assemble, train, compare, register, roll out, unlock.
 
-    Whatever fails in between, the champion goes on serving, the candidate is rejected, a message says why, and the lock is
-    released. Input: `{"reason": "…", "alarm"?: name, "hyperparameters"?: {name: text}}`.
+    Whatever fails in between, the champion goes on serving, the candidate is rejected, a message says why, and the lock
+    is released. Input: `{"reason": "…", "alarm"?: name, "hyperparameters"?: {name: text}}`.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class Retraining(Construct):
                 Kind.RETRAINING_FAILED,
                 {
                     "reason.$": "$.request.reason",
-                    "cause.$": "States.Format('{} of {} labelled rows came in time', $.labels.labelled, $.labels.needed)",
+                    "cause.$": "States.Format('{} of {} labelled rows came', $.labels.labelled, $.labels.needed)",
                 },
                 "GaveUpWaitingForLabels",
             ),

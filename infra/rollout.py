@@ -1,4 +1,4 @@
-"""The machine that gives a version its traffic: guarded by an alarm on the new fleet's own errors, verified, recorded."""
+"""The machine that gives a version its traffic: guarded by an alarm on the new fleet's errors, verified, recorded."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ PLAN = (
 class Rollout(Construct):
     """Plan, config, alarm, update, poll, verify, move the record. Whatever fails, the version before it serves.
 
-    Input: `{"version"?: "v3", "reason": "…", "strategy"?: "all_at_once", "lock_owner"?: execution that holds the lock}`;
-    without a version the one that serves is served anew, under the settings of the YAML file.
+    Input: `{"version"?: "v3", "reason": "…", "strategy"?: "all_at_once", "lock_owner"?: name of an execution}`; without
+    a version the one that serves is served anew, under the settings of the YAML file; with a lock owner the lock is its.
     """
 
     def __init__(

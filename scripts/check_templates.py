@@ -55,6 +55,8 @@ def flatten(value: Any) -> str:
     if "Fn::Join" in value:
         separator, parts = value["Fn::Join"]
         return str(separator).join(flatten(part) for part in parts)
+    if value == {"Ref": "AWS::Partition"}:
+        return "aws"
     return "arn:aws:states:us-east-1:123456789012:stateMachine:placeholder"
 
 
