@@ -44,6 +44,7 @@ BRIDGES = (
     "cloudwatch.bridge",
     "sagemaker.bridge",
     "glue",
+    "stepfunctions",
 )
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
