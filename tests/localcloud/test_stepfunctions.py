@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,9 @@ def found(tmp_path: Any) -> Iterator[Embedded]:
         yield running
 
 
+_NUMBERS = itertools.count()
+
+
 class Machine:
     """A state machine made for one test."""
 
@@ -52,7 +56,7 @@ class Machine:
         self._cloud, self._client = cloud, cloud.client("stepfunctions")
         definition = {"StartAt": start or next(iter(states)), "States": states, **more}
         self.arn = self._client.create_state_machine(
-            name="machine",
+            name=f"machine-{next(_NUMBERS)}",
             definition=json.dumps(definition),
             roleArn=make_role(cloud, "states", "states.amazonaws.com"),
         )["stateMachineArn"]
@@ -216,6 +220,26 @@ def test_errors_of_services_carry_their_real_names(
     # then
     assert ended["status"] == "FAILED"
     assert ended["error"].startswith(expected), ended
+
+
+def test_a_call_that_the_role_may_not_make_fails_and_can_be_caught(tmp_path: Path) -> None:
+    # given
+    with embedded(tmp_path / "home", "iam", "stepfunctions") as found:
+        states = {
+            "Call": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::aws-sdk:ssm:getParameter",
+                "Parameters": {"Name": "/secret"},
+                "Catch": [{"ErrorEquals": ["Ssm.AccessDeniedException"], "Next": "Caught"}],
+                "End": True,
+            },
+            "Caught": {"Type": "Pass", "End": True},
+        }
+        # when
+        ended = Machine(found.cloud, states).run(minutes=1)
+        # then
+        assert ended["status"] == "SUCCEEDED", ended
+        assert "is not authorized to perform: ssm:GetParameter" in json.loads(ended["output"])["Cause"]
 
 
 def test_jsonata_and_the_execution_name_work_without_a_given_name(found: Embedded) -> None:
