@@ -15,6 +15,14 @@ from watchkeeper.config import ModelConfig, load_models
 from watchkeeper.config.schema import Retention
 from watchkeeper.errors import ConfigError
 
+FEATURE_FLAGS = {
+    "@aws-cdk/aws-iam:minimizePolicies": True,
+    "@aws-cdk/aws-s3:createDefaultLoggingPolicy": True,
+    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
+    "@aws-cdk/core:enablePartitionLiterals": True,
+}
+"""Behaviour of CDK that is chosen here, so that templates do not depend on how the app is run."""
+
 
 def build(context: dict[str, str] | None = None, outdir: str | None = None) -> cdk.App:
     """The app with all its stacks, not yet synthesized.
@@ -24,7 +32,7 @@ def build(context: dict[str, str] | None = None, outdir: str | None = None) -> c
     ConfigError
         A model's file is wrong, or a layer is not built.
     """
-    app = cdk.App(context=context, outdir=outdir, analytics_reporting=False)
+    app = cdk.App(context=FEATURE_FLAGS | (context or {}), outdir=outdir, analytics_reporting=False)
 
     def setting(name: str, default: str) -> Path:
         chosen: Any = app.node.try_get_context(name)

@@ -63,11 +63,11 @@ class Endpoint(Construct):
     `cdk deploy` must never change which version is served. If CloudFormation ever updated the endpoint, it would put
     the first config back. So nothing in these resources may depend on what a user edits: every value that does is a
     CloudFormation parameter whose default is the YAML file's value. `cdk deploy` keeps the previous values of
-    parameters, so after their creation these resources never change. Should someone deploy without previous values, the
-    resources' fixed names make CloudFormation refuse to replace them. A parameter cannot hold the container's
+    parameters, so after their creation these resources never change. Should someone deploy without previous values,
+    the resources' fixed names make CloudFormation refuse to replace them. A parameter cannot hold the container's
     environment, whose keys are the user's: a changed environment gives a SageMaker model of another name, which the
-    endpoint config, whose model name is a parameter, does not use. The stack's tags are kept off these resources for the
-    same reason.
+    endpoint config, whose model name is a parameter, does not use. The stack's tags are kept off these resources for
+    the same reason.
 
     What the YAML file says now goes to an SSM parameter; its change starts the rollout machine, which applies it to the
     version that serves.

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from infra import archives, grants
+from infra import grants
 from infra import machine_steps as steps
 from infra.endpoint import RESPONSE_TYPES, serving_settings
-from infra.images import training_image
 from infra.machine_steps import EXECUTION, NOW, Machine, State
 from infra.python_function import PythonFunction
 from infra.rollout import Rollout
 from infra.shared import ModelContext
 from infra.spark_jobs import SparkJobs
 from infra.state import ModelState
-from infra.transforms import answers, in_run, may_transform, transform
+from infra.training import Training
+from infra.transforms import answers, may_transform, transform
 from watchkeeper import rollout
 from watchkeeper.message import Kind
 
@@ -26,24 +25,6 @@ GATE = ("reason", "metric", "champion", "challenger", "gain", "low", "high", "ro
 """What the gate says beside its verdict."""
 GUARDED_HOURS = 10
 """The longest that assembling, transforms, gate and registration take together, beside training and rollout."""
-
-
-class TrainingRole(Construct):
-    """The role under which training jobs run: they read one model's training data and write its artefacts."""
-
-    def __init__(self, scope: Construct, context: ModelContext) -> None:
-        super().__init__(scope, "Training")
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            description=f"Watchkeeper: trains {context.name}",
-        )
-        training = f"training/{context.name}/"
-        grants.read(context, self.role, training)
-        grants.write(context, self.role, training)
-        grants.pull_images(self.role)
-        grants.log_containers(self.role)
 
 
 class Retraining(Construct):
@@ -71,18 +52,9 @@ class Retraining(Construct):
         self._context, self._state, self._jobs = context, state, jobs
         self._labels, self._set, self._gate, self._notify = check_labels, check_training_set, evaluate, notify
         self._serving_role, self._rollout = serving_role, rollout_machine
-        self._training_role = TrainingRole(self, context).role
-        source = archives.stage_source(context.config, context.staging)
-        assert source is not None  # a model without code has no retraining: see model_stack
-        self._source = assets.Asset(self, "Source", path=str(source))
-        schema = archives.stage_schema(context.config, context.staging)
-        self._schema = assets.Asset(self, "Schema", path=str(schema))
-        self._image = training_image(self, context.config.code)
-        training = context.config.retraining.training
+        self._training = Training(self, context)
         spec = context.spec.retraining
-        self._held_seconds = (
-            GUARDED_HOURS * 3600 + 2 * int(training.max_runtime.total_seconds()) + rollout_machine.timeout_seconds
-        )
+        self._held_seconds = GUARDED_HOURS * 3600 + self._training.longest_seconds + rollout_machine.timeout_seconds
         machine = Machine(
             self,
             context,
@@ -116,7 +88,7 @@ class Retraining(Construct):
                 "NotOnboarded", "No version is on record as serving: start the onboarding machine"
             ),
             **self._assemble("CopySource"),
-            **self._train("CreateChallenger"),
+            **self._training.states("CreateChallenger"),
             **self._compare("Register"),
             **self._register("Rollout"),
             "Rollout": steps.run_execution(
@@ -218,81 +190,6 @@ class Retraining(Construct):
             "Untrainable": _failure("UnfitTrainingSet", path="$.set.reason"),
         }
 
-    def _train(self, then: str) -> dict[str, State]:
-        """Train on the run's own copy of script and schema: the run's prefix holds everything that went into it."""
-        return {
-            "CopySource": self._copy(self._source, "code/sourcedir.tar.gz", "CopySchema"),
-            "CopySchema": self._copy(self._schema, "schema/schema.json", "MergeHyperparameters"),
-            "MergeHyperparameters": {
-                "Type": "Pass",
-                "Parameters": {
-                    "fixed": {"sagemaker_program": "train.py", **self._context.spec.retraining.hyperparameters},
-                    "run": {"sagemaker_submit_directory.$": in_run(self._context, "code/sourcedir.tar.gz")},
-                },
-                "ResultPath": "$.hyperparameters",
-                "Next": "Train",
-            },
-            "Train": self._training_job(then),
-        }
-
-    def _copy(self, asset: assets.Asset, path: str, then: str) -> State:
-        return steps.repeated(
-            "aws-sdk:s3:copyObject",
-            {
-                "CopySource": f"{asset.s3_bucket_name}/{asset.s3_object_key}",
-                "Bucket": self._context.platform.bucket.bucket_name,
-                "Key.$": f"States.Format('training/{self._context.name}/{{}}/{path}', $.run)",
-            },
-            then,
-        )
-
-    def _training_job(self, then: str) -> State:
-        context, training = self._context, self._context.config.retraining.training
-        key = context.platform.key.key_arn
-        seconds = int(training.max_runtime.total_seconds())
-        merged = "States.JsonMerge($.hyperparameters.fixed, $.request.hyperparameters, false)"
-        return {
-            "Type": "Task",
-            "Resource": steps.resource("sagemaker:createTrainingJob.sync"),
-            "Parameters": {
-                "TrainingJobName.$": f"States.Format('{context.name}--{{}}', $.run)",
-                "RoleArn": self._training_role.role_arn,
-                "AlgorithmSpecification": {"TrainingImage": self._image, "TrainingInputMode": "File"},
-                "HyperParameters.$": f"States.JsonMerge({merged}, $.hyperparameters.run, false)",
-                "InputDataConfig": [
-                    self._channel("train", "train/", "text/csv"),
-                    self._channel("schema", "schema/", "application/json"),
-                ],
-                "OutputDataConfig": {"S3OutputPath.$": in_run(context, "output/"), "KmsKeyId": key},
-                "ResourceConfig": {
-                    "InstanceType": training.instance_type,
-                    "InstanceCount": 1,
-                    "VolumeSizeInGB": training.volume_gb,
-                    **({"VolumeKmsKeyId": key} if rollout.takes_volume_key(training.instance_type) else {}),
-                },
-                "EnableManagedSpotTraining": training.spot,
-                "StoppingCondition": {
-                    "MaxRuntimeInSeconds": seconds,
-                    **({"MaxWaitTimeInSeconds": 2 * seconds} if training.spot else {}),
-                },
-            },
-            "ResultPath": "$.training",
-            "Next": then,
-        }
-
-    def _channel(self, name: str, path: str, content_type: str) -> State:
-        return {
-            "ChannelName": name,
-            "ContentType": content_type,
-            "DataSource": {
-                "S3DataSource": {
-                    "S3DataType": "S3Prefix",
-                    "S3DataDistributionType": "FullyReplicated",
-                    "S3Uri.$": in_run(self._context, path),
-                }
-            },
-        }
-
     def _compare(self, then: str) -> dict[str, State]:
         """Both models answer the same labelled holdout, and the gate decides."""
         create = self._context.config.endpoint.create
@@ -339,7 +236,7 @@ class Retraining(Construct):
 
     def _container(self, environment: Mapping[str, str]) -> State:
         return {
-            "Image": self._image,
+            "Image": self._training.image,
             "ModelDataUrl.$": "$.training.ModelArtifacts.S3ModelArtifacts",
             "Environment": dict(environment),
         }
@@ -461,26 +358,19 @@ class Retraining(Construct):
         self._state.grant(role, ["DeleteItem", "GetItem", "PutItem", "UpdateItem"])
         for job in (self._jobs.assemble, self._jobs.baseline):
             steps.may_run_job(role, job.arn)
-        for asset in (self._source, self._schema):
-            grants.allow(role, ["s3:GetObject"], [asset.bucket.arn_for_objects(asset.s3_object_key)])
-        grants.write(context, role, f"training/{context.name}/")
+        self._training.may_be_run_by(role)
         may_transform(context, role)
-        self._may_train_and_register(role)
+        self._may_register(role)
         steps.may_run_execution(role, self._rollout.machine, f"{context.name}--rollout")
         return role
 
-    def _may_train_and_register(self, role: iam.Role) -> None:
+    def _may_register(self, role: iam.Role) -> None:
         name = self._context.name
-        job = grants.arn("sagemaker", f"training-job/{name}--*")
-        actions = ["CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"]
-        grants.allow(role, [f"sagemaker:{action}" for action in actions], [job], grants.BY_NAME)
-        steps.may_await(role, "training")
         grants.allow(role, ["sagemaker:CreateModel"], [grants.arn("sagemaker", f"model/{name}--*")], grants.BY_NAME)
         packages = [
             grants.arn("sagemaker", kind) for kind in (f"model-package-group/{name}", f"model-package/{name}/*")
         ]
         grants.allow(role, ["sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"], packages, grants.BY_NAME)
-        grants.pass_role(role, self._training_role, "sagemaker.amazonaws.com")
         grants.pass_role(role, self._serving_role, "sagemaker.amazonaws.com")
 
 

@@ -44,8 +44,8 @@ PLAN = (
 class Rollout(Construct):
     """Plan, config, alarm, update, poll, verify, move the record. Whatever fails, the version before it serves.
 
-    Input: `{"version"?: "v3", "reason": "…", "strategy"?: "all_at_once", "lock_owner"?: name of an execution}`; without
-    a version the one that serves is served anew, under the settings of the YAML file; with a lock owner the lock is its.
+    Input: `{"reason": "…", "version"?: "v3", "strategy"?: "all_at_once", "lock_owner"?: name of an execution}`. Without
+    a version the one that serves is served anew, under the settings of the YAML file.
     """
 
     def __init__(
