@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections.abc import Callable
@@ -122,16 +123,9 @@ def announce(cloud: Cloud, change: Change) -> None:
     """Tell the timeline, EventBridge and the alarm's actions of a change of state."""
     alarm = change.alarm
     cloud.note("alarm", alarm.name, state=change.after.value, previous=change.before.value, reason=change.after.reason)
-    detail = notices.event_detail(change)
-    cloud.clock.spawn(
-        lambda: cloud.emit("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [alarm.arn]),
-        f"event of alarm {alarm.name}",
-    )
+    cloud.emit("aws.cloudwatch", "CloudWatch Alarm State Change", notices.event_detail(change), [alarm.arn])
     for target in alarm.actions(change.after.value) if alarm.actions_enabled else []:
-        cloud.clock.spawn(
-            lambda target=target: _act(cloud, change, target),  # type: ignore[misc]
-            f"action of alarm {alarm.name}",
-        )
+        cloud.clock.spawn(functools.partial(_act, cloud, change, target), f"action of alarm {alarm.name}")
 
 
 def _act(cloud: Cloud, change: Change, target: str) -> None:

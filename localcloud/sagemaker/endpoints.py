@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -258,10 +257,7 @@ class Endpoints:
             "LastModifiedTime": int(endpoint.modified.timestamp() * 1000),
             "Tags": {tag["Key"]: tag["Value"] for tag in self._tags.of(endpoint.arn)},
         }
-        emit: Callable[[], None] = lambda: self._cloud.emit(  # noqa: E731
-            "aws.sagemaker", "SageMaker Endpoint State Change", detail, [endpoint.arn]
-        )
-        self._cloud.clock.spawn(emit, f"event of endpoint {endpoint.name}")
+        self._cloud.emit("aws.sagemaker", "SageMaker Endpoint State Change", detail, [endpoint.arn])
 
     def _list(self, request: Shape) -> Shape:
         wanted, status = request.get("NameContains", ""), request.get("StatusEquals")

@@ -151,10 +151,7 @@ class Registry:
         detail: dict[str, Any] = {key: package[key] for key in shown if key in package}
         detail["CreationTime"] = f"{package['CreationTime']:%Y-%m-%dT%H:%M:%S.000Z}"
         arn = package["ModelPackageArn"]
-        self._cloud.clock.spawn(
-            lambda: self._cloud.emit("aws.sagemaker", "SageMaker Model Package State Change", detail, [arn]),
-            f"event of model package {arn.rsplit('/', 2)[-2]}",
-        )
+        self._cloud.emit("aws.sagemaker", "SageMaker Model Package State Change", detail, [arn])
 
     def _arn(self, name: str) -> str:
         return f"arn:aws:sagemaker:{self._cloud.region}:{self._cloud.account}:model-package/{name}"

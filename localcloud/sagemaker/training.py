@@ -218,10 +218,7 @@ class TrainingJobs:
         job.secondary, job.modified = secondary, now
         self._cloud.note("training", job.name, status=job.status, secondary=secondary, message=message)
         detail = json.loads(json.dumps(job.describe(), default=_milliseconds))
-        self._cloud.clock.spawn(
-            lambda: self._cloud.emit("aws.sagemaker", "SageMaker Training Job State Change", detail, [job.arn]),
-            f"event of training job {job.name}",
-        )
+        self._cloud.emit("aws.sagemaker", "SageMaker Training Job State Change", detail, [job.arn])
 
 
 def final_metrics(definitions: Sequence[Shape], lines: Sequence[str], at: datetime) -> list[Shape]:

@@ -158,10 +158,7 @@ class TransformJobs:
         reason = {"reason": job.reason} if job.reason else {}
         self._cloud.note("training", job.name, status=job.status, type="transform", **reason)
         detail = json.loads(json.dumps(job.describe(), default=_milliseconds))
-        self._cloud.clock.spawn(
-            lambda: self._cloud.emit("aws.sagemaker", "SageMaker Transform Job State Change", detail, [job.arn]),
-            f"event of transform job {job.name}",
-        )
+        self._cloud.emit("aws.sagemaker", "SageMaker Transform Job State Change", detail, [job.arn])
 
 
 def check_transform(request: Shape) -> None:

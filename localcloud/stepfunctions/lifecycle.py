@@ -91,10 +91,7 @@ def announce(cloud: Cloud, execution: Any, status: str) -> None:
             "AWS/States", "ExecutionTime", {"StateMachineArn": machine.arn}, seconds * 1000, "Milliseconds"
         )
     detail = event_detail(execution, status)
-    cloud.clock.spawn(
-        lambda: cloud.emit("aws.states", "Step Functions Execution Status Change", detail, [execution.exec_arn]),
-        f"event of execution {execution.name}",
-    )
+    cloud.emit("aws.states", "Step Functions Execution Status Change", detail, [execution.exec_arn])
 
 
 def event_detail(execution: Any, status: str) -> dict[str, Any]:
