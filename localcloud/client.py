@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections import deque
@@ -23,7 +24,6 @@ from localcloud.cloud import ACCOUNT, ADMIN_KEY, ADMIN_SECRET, REGION
 from localcloud.control import PREFIX
 from localcloud.errors import DeployError, LocalCloudError, StartError
 
-_CDK_FLAGS = ("--no-notices", "--require-approval", "never")
 _START_SECONDS = 90.0
 
 
@@ -171,8 +171,12 @@ class LocalCloud:
         }
 
     def bootstrap(self, on_line: Callable[[str], None] | None = None) -> None:
-        """Run `cdk bootstrap`, once for an account and region."""
-        self._cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], on_line)
+        """Run `cdk bootstrap`, once for an account and region.
+
+        It needs no app, and would synthesize one that it finds; so it runs in a folder that has none.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self._cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], on_line, folder)
 
     def deploy(
         self, assembly: Path, stacks: Sequence[str] = ("--all",), on_line: Callable[[str], None] | None = None
@@ -184,7 +188,7 @@ class LocalCloud:
         DeployError
             The CDK command line failed; the message ends with what it printed last.
         """
-        self._cdk(["deploy", "-a", str(assembly), *stacks], on_line)
+        self._cdk(["deploy", "-a", str(assembly), "--require-approval", "never", *stacks], on_line)
 
     def destroy(
         self, assembly: Path, stacks: Sequence[str] = ("--all",), on_line: Callable[[str], None] | None = None
@@ -192,8 +196,10 @@ class LocalCloud:
         """Run `cdk destroy --force`."""
         self._cdk(["destroy", "--force", "-a", str(assembly), *stacks], on_line)
 
-    def _cdk(self, arguments: Sequence[str], on_line: Callable[[str], None] | None) -> None:
-        command = [_cdk_program(), *arguments, *_CDK_FLAGS]
+    def _cdk(
+        self, arguments: Sequence[str], on_line: Callable[[str], None] | None, folder: str | None = None
+    ) -> None:
+        command = [_cdk_program(), *arguments, "--no-notices"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         process = subprocess.Popen(
             command,
@@ -202,6 +208,7 @@ class LocalCloud:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            cwd=folder,
         )
         tail: deque[str] = deque(maxlen=40)
         assert process.stdout is not None
@@ -225,7 +232,7 @@ class LocalCloud:
 def _cdk_program() -> str:
     program = Path(os.environ.get("WATCHKEEPER_CDK", "node_modules/.bin/cdk"))
     if not program.exists():
-        raise DeployError(f"There is no CDK command line at {program}: run `make install`, or set WATCHKEEPER_CDK.")
+        raise DeployError(f"There is no CDK command line at {program}: run `make synth`, which installs it, or set WATCHKEEPER_CDK.")
     return str(program.resolve())
 
 

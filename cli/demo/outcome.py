@@ -145,7 +145,7 @@ def _tell(entry: dict[str, Any]) -> Event | None:
         case "endpoint":
             return Event(at, f"endpoint {subject}: {_endpoint(detail)}", "SageMaker")
         case "training" | "glue":
-            return Event(at, f"{entry['kind']} {subject}: {detail.get('status', '')}", entry["kind"].capitalize())
+            return Event(at, f"{entry['kind']} {subject}: {detail.get('status') or detail.get('state', '')}", entry["kind"].capitalize())
         case "lambda-error" | "denied" | "dead-letter" | "background-error":
             return Event(
                 at, f"{entry['kind']}: {subject} {detail.get('error', detail.get('action', ''))}", "AWS", "bad"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from rich.markup import escape
 from rich.panel import Panel
+from rich.text import Text
 
 from cli import first_version
 from cli.console import console, note, step
@@ -32,8 +36,9 @@ class Script:
     `certain` says that the drift is strong enough that an alarm must follow; on a user's own data it may not.
     """
 
-    rows_an_hour: int = 420
+    rows_an_hour: int = 600
     healthy_hours: int = 8
+    label_delay_hours: int = 10
     drift_limit_hours: int = 12
     recovery_limit_hours: int = 12
     certain: bool = True
@@ -46,7 +51,7 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         artefact = first_version.train(model, baseline[[model.label.name, *model.input.features]])
     with step("Starting the embedded AWS"):
         cloud = LocalCloud.start(home / "aws")
-    with cloud:
+    with cloud, recorded(cloud, home / "timeline.jsonl"):
         stage = Stage(cloud, model, world, script.rows_an_hour)
         outcome = Outcome(stage)
         deploy(stage, model_file, home, artefact)
@@ -61,6 +66,15 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         go_wrong_and_back(stage)
         outcome.mark("rolled back")
         yield outcome
+
+
+@contextmanager
+def recorded(cloud: LocalCloud, file: Path) -> Iterator[None]:
+    """Keep the record of all that happened, also when the story ends badly."""
+    try:
+        yield
+    finally:
+        file.write_text("".join(json.dumps(entry) + "\n" for entry in cloud.timeline()), encoding="utf-8")
 
 
 def deploy(stage: Stage, model_file: Path, home: Path, artefact: bytes) -> None:
@@ -126,14 +140,14 @@ def drift(stage: Stage, script: Script) -> bool:
             note("no drift alarm: the rows sent are not materially unlike the baseline")
             return False
         stage.cloud.settle()
-    show_message(stage, "alarm")
+    show_message(stage, "alarm", "drift")
     return True
 
 
 def retrain(stage: Stage, script: Script) -> None:
     """Labels arrive; the retraining that the alarm started goes on, and its canary succeeds."""
     with step("Labels arrive; retraining, gate, canary (Step Functions, SageMaker, Spark)"):
-        stage.hours(2)
+        stage.hours(script.label_delay_hours)
         labelled = stage.traffic.hand_in_labels(stage.cloud.now())
         stage.until(lambda: stage.serving_version() == "v2" or ended(stage, "Retraining"), "new version", 12)
     note(f"{labelled} labelled rows handed in; serving now: {stage.serving_version()}")
@@ -183,9 +197,9 @@ def ended(stage: Stage, machine: str) -> bool:
     return bool(executions) and all(execution["status"] != "RUNNING" for execution in executions)
 
 
-def show_message(stage: Stage, kind: str) -> None:
-    """Show the newest message of a kind as its receiver sees it."""
-    messages = stage.messages(kind)
+def show_message(stage: Stage, kind: str, words: str = "") -> None:
+    """Show the newest message of a kind, with `words` in its subject, as its receiver sees it."""
+    messages = [message["detail"] for message in stage.messages(kind) if words in message["detail"]["subject"]]
     if messages:
-        detail = messages[-1]["detail"]
-        console.print(Panel(detail["body"], title=detail["subject"], title_align="left", border_style="yellow"))
+        subject, body = messages[-1]["subject"], messages[-1]["body"]
+        console.print(Panel(Text(body), title=escape(subject), title_align="left", border_style="yellow"))
