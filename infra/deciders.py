@@ -63,12 +63,13 @@ class Deciders(Construct):
         grants.allow(
             function.role, ["sagemaker:DescribeModel"], [grants.arn("sagemaker", f"model/{models}")], grants.BY_NAME
         )
-        self._may_list_versions(function)
+        self._may_describe_versions(function)
         return function
 
-    def _may_list_versions(self, function: PythonFunction) -> None:
-        group = grants.arn("sagemaker", f"model-package-group/{self._context.name}")
-        grants.allow(function.role, ["sagemaker:ListModelPackages"], [group])
+    def _may_describe_versions(self, function: PythonFunction) -> None:
+        packages = grants.arn("sagemaker", f"model-package/{self._context.name}")
+        function.function.add_environment("PACKAGES_ARN", packages)
+        grants.allow(function.role, ["sagemaker:DescribeModelPackage"], [f"{packages}/*"], "All versions of the model.")
 
     def _verify_rollout(self) -> PythonFunction:
         function = PythonFunction(
@@ -100,7 +101,7 @@ class Deciders(Construct):
             timeout=cdk.Duration.seconds(60),
         )
         self._state.read_by(function, ["GetItem", "Scan"])
-        self._may_list_versions(function)
+        self._may_describe_versions(function)
         return function
 
     def _record_incident(self) -> PythonFunction:

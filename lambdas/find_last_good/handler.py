@@ -64,7 +64,7 @@ def _last_good(serving: Serving) -> VersionRecord | None:
     """The last version that served before and that the model registry still approves of."""
     records = _registry().versions()
     while (good := last_good(records, serving.version)) is not None:
-        package = find_package(_sagemaker(), deployed_spec().name, good.version)
+        package = find_package(_sagemaker(), os.environ["PACKAGES_ARN"], good.version)
         if package is not None and package.approved:
             return good
         logger.info("Passed over a version that is not approved", version=good.version)

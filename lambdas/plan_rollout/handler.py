@@ -179,7 +179,7 @@ def _target(spec: ModelSpec, version: str, serving: Serving, now: datetime) -> V
             f"Version {version} of {spec.name} was rejected ({record.reason or 'no reason on record'}): mend it and "
             "register it as a new version."
         )
-    package = find_package(_sagemaker(), spec.name, version)
+    package = find_package(_sagemaker(), os.environ["PACKAGES_ARN"], version)
     if package is None:
         raise RolloutError(f"Model package group {spec.name!r} holds no version {version[1:]}: register it first.")
     if not package.approved:

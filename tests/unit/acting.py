@@ -112,6 +112,7 @@ def world(monkeypatch: pytest.MonkeyPatch, modules: Sequence[ModuleType]) -> Ite
         "TABLE": TABLE,
         "KMS_KEY_ARN": KEY,
         "EXECUTION_ROLE_ARN": ROLE,
+        "PACKAGES_ARN": f"arn:aws:sagemaker:{REGION}:123456789012:model-package/{SPEC.name}",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -33,18 +35,22 @@ class Package:
         return self.approval == APPROVED
 
 
-def find_package(client: SageMakerClient, group: str, version: str) -> Package | None:
-    """The package of a version, or None when there is none."""
-    pages = client.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
+def find_package(client: SageMakerClient, packages: str, version: str) -> Package | None:
+    """The package of a version, or None when there is none.
+
+    Described by its ARN (`packages` is the beginning that those of a group share), for listing cannot be granted for
+    one group alone.
+    """
+    arn = f"{packages}/{version.removeprefix('v')}"
+    try:
+        found = client.describe_model_package(ModelPackageName=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ValidationException", "ValidationError", "ResourceNotFound"):
+            return None
+        raise
+    return Package(
+        arn=found["ModelPackageArn"],
+        version=version,
+        approval=found.get("ModelApprovalStatus", "PendingManualApproval"),
+        created=found["CreationTime"],
     )
-    for page in pages:
-        for item in page["ModelPackageSummaryList"]:
-            if f"v{item.get('ModelPackageVersion')}" == version:
-                return Package(
-                    arn=item["ModelPackageArn"],
-                    version=version,
-                    approval=item.get("ModelApprovalStatus", "PendingManualApproval"),
-                    created=item["CreationTime"],
-                )
-    return None
