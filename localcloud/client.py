@@ -196,9 +196,7 @@ class LocalCloud:
         """Run `cdk destroy --force`."""
         self._cdk(["destroy", "--force", "-a", str(assembly), *stacks], on_line)
 
-    def _cdk(
-        self, arguments: Sequence[str], on_line: Callable[[str], None] | None, folder: str | None = None
-    ) -> None:
+    def _cdk(self, arguments: Sequence[str], on_line: Callable[[str], None] | None, folder: str | None = None) -> None:
         command = [_cdk_program(), *arguments, "--no-notices"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         process = subprocess.Popen(
@@ -232,7 +230,9 @@ class LocalCloud:
 def _cdk_program() -> str:
     program = Path(os.environ.get("WATCHKEEPER_CDK", "node_modules/.bin/cdk"))
     if not program.exists():
-        raise DeployError(f"There is no CDK command line at {program}: run `make synth`, which installs it, or set WATCHKEEPER_CDK.")
+        raise DeployError(
+            f"There is no CDK command line at {program}: run `make synth`, which installs it, or set WATCHKEEPER_CDK."
+        )
     return str(program.resolve())
 
 

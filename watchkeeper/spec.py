@@ -175,11 +175,12 @@ class ModelSpec:
             The text is not a spec of this version of the library.
         """
         try:
-            return _read(cls, json.loads(text))
+            spec: ModelSpec = _read(cls, json.loads(text))
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"The deployed model description cannot be read ({error!r}). Deploy the model's stack again."
             ) from error
+        return spec
 
 
 @cache

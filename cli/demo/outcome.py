@@ -16,6 +16,8 @@ from watchkeeper.profile import Baseline, Profile
 from watchkeeper.profile.profile import merge_all
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
 
+HEALTHY, CHANGED, RECOVERED, FLAWED = "Before the change", "After the change", "On the new version", "Flawed version"
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -95,18 +97,21 @@ class Outcome:
         )
 
     def _verdict(self) -> list[str]:
-        lines = [f"{self.stage.traffic.sent} requests served, {self.stage.traffic.failed} failed."]
+        traffic = self.stage.traffic
+        lines = [f"{traffic.sent:,} requests served, {traffic.failed} of them with an error."]
         for name, moment in self.moments.items():
-            drifted = ", ".join(finding.feature for finding in moment.findings.drifted) or "no feature"
+            findings = moment.findings
+            drifted = [finding.feature for finding in findings.drifted]
+            predictions = [finding.feature for finding in findings.drifted_predictions]
             lines.append(
-                f"When {name}: version {moment.findings.version}, {moment.findings.rows} rows, {drifted} drifted."
+                f"{name}: version {findings.version}, {findings.rows:,} rows: "
+                f"{_listed(drifted, 'no feature')} drifted, {_listed(predictions, 'no prediction')} drifted."
             )
-        lines.append(f"In the end version {self.stage.serving_version()} serves.")
-        return lines
+        return [*lines, f"In the end version {self.stage.serving_version()} serves."]
 
     def _cards(self) -> list[Card]:
-        after = self.moments.get("drifted")
-        before = self.moments.get("healthy", after)
+        after = self.moments.get(CHANGED)
+        before = self.moments.get(HEALTHY, after)
         if after is None or before is None or after.baseline.id != before.baseline.id:
             return []
         cards = [self._card(finding, before, after, features=True) for finding in after.findings.features]
@@ -126,32 +131,51 @@ class Outcome:
         return Card(title, finding.summary, finding.drifted, finding.effect, finding.corrected_p, plot)
 
 
+def _listed(names: list[str], none: str) -> str:
+    return ", ".join(names) or none
+
+
 def _tell(entry: dict[str, Any]) -> Event | None:
-    """One entry of the record in plain words; None for what is only a step."""
+    """One entry of the record in plain words; None for what is only a step on the way."""
     at, subject, detail = datetime.fromisoformat(entry["at"]), entry["subject"], entry["detail"]
     match entry["kind"]:
-        case "alarm" if detail.get("state") in ("ALARM", "OK") and detail.get("previous") != "INSUFFICIENT_DATA":
-            raised = detail["state"] == "ALARM"
-            return Event(at, f"alarm {subject}: {detail['state']}", "CloudWatch", "bad" if raised else "good")
-        case "alarm" if detail.get("state") == "ALARM":
-            return Event(at, f"alarm {subject}: ALARM", "CloudWatch", "bad")
+        case "alarm":
+            return _alarm(at, subject, detail)
         case "message":
-            return Event(at, f"message: {detail['subject']}", "SNS", "plain")
+            return Event(at, f"message: {detail['subject']}", "SNS")
         case "execution":
-            machine = detail.get("machine", subject)
-            status = detail.get("status", "")
-            tone = {"SUCCEEDED": "good", "RUNNING": "act"}.get(status, "bad")
-            return Event(at, f"{machine} {status.lower()}", "Step Functions", tone)
+            tone = {"SUCCEEDED": "good", "RUNNING": "act"}.get(detail["status"], "bad")
+            words = "started" if detail["status"] == "RUNNING" else str(detail["status"]).lower().replace("_", " ")
+            return Event(at, f"{detail['machine']} {words}", "Step Functions", tone)
         case "endpoint":
-            return Event(at, f"endpoint {subject}: {_endpoint(detail)}", "SageMaker")
-        case "training" | "glue":
-            return Event(at, f"{entry['kind']} {subject}: {detail.get('status') or detail.get('state', '')}", entry["kind"].capitalize())
+            return Event(at, _endpoint(subject, detail), "SageMaker")
+        case "training" if detail["status"] in ("Completed", "Failed"):
+            what = "batch transform" if detail.get("type") == "transform" else "training job"
+            tone = "bad" if detail["status"] == "Failed" else "plain"
+            return Event(at, f"{what} {subject} {detail['status'].lower()}", "SageMaker", tone)
+        case "glue" if detail["state"] in ("SUCCEEDED", "FAILED", "TIMEOUT"):
+            tone = "plain" if detail["state"] == "SUCCEEDED" else "bad"
+            return Event(at, f"Spark job {subject} {detail['state'].lower()}", "Glue", tone)
         case "lambda-error" | "denied" | "dead-letter" | "background-error":
-            return Event(
-                at, f"{entry['kind']}: {subject} {detail.get('error', detail.get('action', ''))}", "AWS", "bad"
-            )
+            why = detail.get("errorMessage") or detail.get("message") or detail.get("error") or ""
+            return Event(at, f"{entry['kind']}: {subject} {why}"[:200], "AWS", "bad")
     return None
 
 
-def _endpoint(detail: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, "", {}))
+def _alarm(at: datetime, subject: str, detail: dict[str, Any]) -> Event | None:
+    """An alarm raised or over; a new alarm that finds all well is no news."""
+    if detail["state"] == "ALARM":
+        return Event(at, f"alarm {subject}", "CloudWatch", "bad")
+    if detail["state"] == "OK" and detail["previous"] == "ALARM":
+        return Event(at, f"alarm {subject} over", "CloudWatch", "good")
+    return None
+
+
+def _endpoint(name: str, detail: dict[str, Any]) -> str:
+    if detail.get("new_share") is not None:
+        return f"endpoint {name}: {detail['new_share']:.0%} of the traffic to {detail['config']}"
+    if detail.get("new_config"):
+        return f"endpoint {name}: starting a fleet for {detail['new_config']}"
+    return f"endpoint {name}: {detail['status']}, {detail['config']}" + (
+        f" ({detail['failure']})" if detail.get("failure") else ""
+    )

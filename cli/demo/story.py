@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cli import first_version
 from cli.console import console, note, step
-from cli.demo.outcome import Outcome
+from cli.demo.outcome import CHANGED, FLAWED, HEALTHY, RECOVERED, Outcome
 from cli.demo.stage import DemoError, Stage
 from cli.demo.world import World
 from cli.project import synthesize
@@ -56,15 +56,15 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         outcome = Outcome(stage)
         deploy(stage, model_file, home, artefact)
         establish_baseline(stage)
-        outcome.mark("deployed")
         healthy(stage, script)
-        outcome.mark("healthy")
+        outcome.mark(HEALTHY)
         if drift(stage, script):
-            outcome.mark("drifted")
+            live_on(stage, script)
+            outcome.mark(CHANGED)
             retrain(stage, script)
-            outcome.mark("recovered")
+            outcome.mark(RECOVERED)
         go_wrong_and_back(stage)
-        outcome.mark("rolled back")
+        outcome.mark(FLAWED)
         yield outcome
 
 
@@ -144,10 +144,15 @@ def drift(stage: Stage, script: Script) -> bool:
     return True
 
 
+def live_on(stage: Stage, script: Script) -> None:
+    """The changed world goes on until its labels are known; the retraining that the alarm started waits for them."""
+    with step(f"{script.label_delay_hours} hours of it, until labels are known; the retraining waits for them"):
+        stage.hours(script.label_delay_hours)
+
+
 def retrain(stage: Stage, script: Script) -> None:
     """Labels arrive; the retraining that the alarm started goes on, and its canary succeeds."""
     with step("Labels arrive; retraining, gate, canary (Step Functions, SageMaker, Spark)"):
-        stage.hours(script.label_delay_hours)
         labelled = stage.traffic.hand_in_labels(stage.cloud.now())
         stage.until(lambda: stage.serving_version() == "v2" or ended(stage, "Retraining"), "new version", 12)
     note(f"{labelled} labelled rows handed in; serving now: {stage.serving_version()}")

@@ -135,7 +135,7 @@ def _risk(
         [0.35 + 0.9 * drift, 1.0 + 0.4 * drift, 0.15],
         0.0,
     )
-    return (
+    risk: Values = (
         -1.75
         + 0.25 * drift
         - (1.0 - 0.7 * drift) * (np.log(income) - 10.5)
@@ -146,6 +146,7 @@ def _risk(
         + at_work
         + np.where(home == "rent", 0.25 + 0.6 * drift, np.where(home == "own", -0.15, 0.0))
     )
+    return risk
 
 
 def requests(table: pd.DataFrame, prefix: str) -> Iterator[Request]:

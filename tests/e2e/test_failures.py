@@ -65,6 +65,10 @@ def profile_of(stage: Stage, key: str) -> dict[str, Any] | None:
     return json.loads(found[0]) if found else None
 
 
+def queue_url(stage: Stage, name: str) -> str:
+    return str(stage.cloud.client("sqs").get_queue_url(QueueName=f"{stage.model.name}--{name}")["QueueUrl"])
+
+
 def lock_is_free(stage: Stage) -> bool:
     item = stage.cloud.client("dynamodb").get_item(TableName=stage.outputs["StateTableName"], Key={"pk": {"S": "lock"}})
     return "Item" not in item
@@ -96,7 +100,7 @@ def test_repeated_and_reordered_notifications_change_nothing(stage: Stage) -> No
     keys = [put_capture(stage, record(good_row(stage))) for _ in range(3)]
     stage.cloud.advance(timedelta(minutes=2))
     before = objects(stage, naming.profiles_prefix(stage.model.name))
-    queue = stage.outputs["CaptureQueueUrl"]
+    queue = queue_url(stage, "captured")
     # when
     for key in [*reversed(keys), *keys]:
         event = {
@@ -111,7 +115,7 @@ def test_repeated_and_reordered_notifications_change_nothing(stage: Stage) -> No
 
 def test_a_handler_that_crashes_midway_is_tried_again_and_nothing_is_lost(stage: Stage) -> None:
     # given
-    stage.cloud.plant_fault(stage.outputs["ProfileCaptureFunctionName"], "crash", 1)
+    stage.cloud.plant_fault(f"{stage.model.name}--profile-capture", "crash", 1)
     # when
     key = put_capture(stage, record(good_row(stage)))
     stage.cloud.advance(timedelta(minutes=30))
@@ -123,7 +127,7 @@ def test_a_handler_that_crashes_midway_is_tried_again_and_nothing_is_lost(stage:
 
 def test_a_message_that_always_fails_ends_in_the_dead_letter_queue_which_raises_an_alarm(stage: Stage) -> None:
     # when
-    stage.cloud.client("sqs").send_message(QueueUrl=stage.outputs["CaptureQueueUrl"], MessageBody="{}")
+    stage.cloud.client("sqs").send_message(QueueUrl=queue_url(stage, "captured"), MessageBody="{}")
     stage.cloud.advance(timedelta(hours=2))
     # then
     assert stage.alarm_state(naming.AlarmKind.DEAD_LETTERS) == "ALARM"

@@ -54,6 +54,7 @@ def test_drift_raises_the_alarm_and_one_message_that_names_the_features(stage: S
 
 def test_labels_bring_a_new_version_through_gate_and_canary_and_the_alarm_clears(stage: Stage) -> None:
     # when
+    story.live_on(stage, SCRIPT)
     story.retrain(stage, SCRIPT)
     # then
     assert stage.serving_version() == "v2"
