@@ -380,7 +380,6 @@ class Rollout(Construct):
         grants.allow(role, ["sagemaker:UpdateModelPackage"], [packages], grants.BY_NAME)
         alarms = grants.arn("cloudwatch", f"alarm:{context.name}--*")
         grants.allow(role, ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"], [alarms], grants.BY_NAME)
-        grants.allow(role, ["cloudwatch:DescribeAlarms"], ["*"], grants.NO_RESOURCES)
         grants.use_key(context, role)
         grants.lend_key(context, role)
         grants.pass_role(role, serving_role, "sagemaker.amazonaws.com")

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from watchkeeper.aws.metrics import emit
@@ -34,6 +36,24 @@ def test_objects_are_written_read_and_missing_ones_are_none(store: Store):
     assert store.get("a/1") == b"one"
     assert store.get("a/2") is None
     assert store.lines("a/2") is None
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_forbidden_object_is_told_from_one_that_is_not_there(store: Store, there: bool):
+    # given
+    if there:
+        store.put("a/forbidden.json", b"{}")
+
+    def forbid(**_: object) -> tuple[object, dict[str, object]]:
+        return AWSResponse("https://s3", 403, {}, None), {"Error": {"Code": "AccessDenied"}}
+
+    store._client.meta.events.register("before-call.s3.GetObject", forbid)
+    # then
+    if there:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            store.get("a/forbidden.json")
+    else:
+        assert store.get("a/forbidden.json") is None
 
 
 def test_listing_and_reading_go_beyond_a_page(store: Store):

@@ -60,9 +60,15 @@ class Store:
         try:
             return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+            code = error.response.get("Error", {}).get("Code")
+            # Who may list a bucket only under a prefix is told "forbidden" of an object that is not there.
+            if code in ("NoSuchKey", "404") or (code == "AccessDenied" and not self._exists(key)):
                 return None
             raise
+
+    def _exists(self, key: str) -> bool:
+        answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        return any(item["Key"] == key for item in answer.get("Contents", ()))
 
 
 def split_uri(uri: str) -> tuple[str, str]:
