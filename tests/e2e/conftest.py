@@ -47,7 +47,7 @@ def stage(
 ) -> Iterator[Stage]:
     """Deployed and onboarded; a few hours of healthy traffic have passed."""
     with LocalCloud.start(tmp_path_factory.mktemp("aws") / "home") as cloud:
-        stage = Stage(cloud, model, ExampleWorld(), rows_an_hour=420)
+        stage = Stage(cloud, model, ExampleWorld(), rows_an_hour=story.Script().rows_an_hour)
         story.deploy_platform(cloud, assembly)
         story.upload_first_version(cloud, model.name, artefact)
         cloud.deploy(assembly, ["--exclusively", naming.model_stack(model.name)])
@@ -67,5 +67,5 @@ def changed_model(folder: Path, **changes: object) -> Path:
             place = place.setdefault(name, {})
         place[last] = value
     file = folder / MODEL_FILE.name
-    file.write_text(yaml.safe_dump(document))
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
     return file
