@@ -197,7 +197,8 @@ def predict_fn(data, model):
     key = f"{naming.run_prefix(stage.model.name, 'hotfix')}model.tar.gz"
     stage.cloud.client("s3").put_object(Bucket=stage.bucket, Key=key, Body=buffer.getvalue())
     sagemaker = stage.cloud.client("sagemaker")
-    model = sagemaker.describe_model(ModelName=naming.first_version_resource(stage.model.name))
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=serving_config(stage))
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     container = model["PrimaryContainer"]
     answer = sagemaker.create_model_package(
         ModelPackageGroupName=stage.model.name,

@@ -59,8 +59,8 @@ def test_labels_bring_a_new_version_through_gate_and_canary_and_the_alarm_clears
     # then
     assert stage.serving_version() == "v2"
     assert stage.alarm_state(AlarmKind.DRIFT) == "OK"
-    shares = [entry["detail"] for entry in stage.cloud.timeline() if entry["kind"] == "endpoint"]
-    assert any("canary" in str(detail).lower() for detail in shares)
+    shares = [entry["detail"].get("new_share") for entry in stage.cloud.timeline() if entry["kind"] == "endpoint"]
+    assert [share for share in shares if share is not None] == [0.1, 1.0]
     packages = stage.cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=stage.model.name)
     assert {p["ModelPackageVersion"] for p in packages["ModelPackageSummaryList"]} == {1, 2}
 

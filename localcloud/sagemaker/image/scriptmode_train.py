@@ -6,13 +6,14 @@ SM_CHANNEL_*; a script that fails leaves its reason in `output/failure` and a no
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import runpy
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 def decode(value: str) -> Any:
@@ -63,9 +64,23 @@ def _argument(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+class _LastLine(io.TextIOBase):
+    """Standard error that also remembers its last line: what a script says before it ends with a bare exit code."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.line = ""
+
+    def write(self, text: str) -> int:
+        """Pass the text on."""
+        self.line = next((line for line in reversed(text.splitlines()) if line.strip()), self.line)
+        return self._stream.write(text)
+
+
 def run(program: Path, argv: list[str]) -> int:
     """Run the script as `__main__`; return its exit code, with the reason of a failure in `output/failure`."""
     failure = Path(os.environ["SM_OUTPUT_DIR"]) / "failure"
+    said = sys.stderr = _LastLine(sys.stderr)
     sys.argv = [str(program), *argv]
     sys.path.insert(0, str(program.parent))
     try:
@@ -73,7 +88,7 @@ def run(program: Path, argv: list[str]) -> int:
     except SystemExit as ended:
         if ended.code in (None, 0):
             return 0
-        code, reason = (ended.code, "") if isinstance(ended.code, int) else (1, str(ended.code))
+        code, reason = (ended.code, said.line) if isinstance(ended.code, int) else (1, str(ended.code))
         sys.stdout.write(f"{reason}\n")
     except BaseException as error:
         traceback.print_exc(file=sys.stdout)
