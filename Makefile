@@ -19,12 +19,14 @@ help: ## show this list
 demo: $(ENV)/.ready ## run the whole loop here, no AWS account needed (DATA=file LABEL=column for your own data)
 	$(PY) -m cli demo $(if $(DATA),--data "$(DATA)") $(if $(LABEL),--label "$(LABEL)")
 
+# The embedded AWS changes moto for its whole process, so its tests have processes of their own.
 test: $(ENV)/.ready ## run all tests, end to end included
-	$(PY) -m pytest -m "not e2e" -n 2 --dist loadfile
-	$(PY) -m pytest -m e2e
+	$(PY) -m pytest tests/unit tests/infra tests/glue -n 2 --dist loadfile
+	$(PY) -m pytest tests/localcloud -n 2 --dist loadfile
+	$(PY) -m pytest tests/e2e
 
 test-fast: $(ENV)/.ready ## run the tests that take seconds
-	$(PY) -m pytest -m "not e2e and not slow" -n 2 --dist loadfile
+	$(PY) -m pytest tests/unit -n 2 --dist loadfile
 
 synth: $(ENV)/.ready ## write the CloudFormation templates of models/*.yaml to cdk.out/ (offline, no credentials)
 	cdk synth --quiet --no-notices --output cdk.out
