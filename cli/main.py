@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
+
 from cli.console import errors
 from watchkeeper import __version__
 from watchkeeper.errors import WatchkeeperError
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.run(options)
     except WatchkeeperError as error:
-        errors.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        errors.print(f"[red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         errors.print("stopped")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,7 +63,7 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
             outcome.mark(CHANGED)
             retrain(stage, script)
             outcome.mark(RECOVERED)
-        go_wrong_and_back(stage)
+        go_wrong_and_back(stage, script)
         outcome.mark(FLAWED)
         yield outcome
 
@@ -132,16 +132,19 @@ def drift(stage: Stage, script: Script) -> bool:
     stage.world.drift()
     note(f"the world changes: {stage.world.change}")
     with step("Traffic from the changed world, until the drift alarm fires"):
-        try:
-            stage.until(lambda: stage.alarm_state(AlarmKind.DRIFT) == "ALARM", "drift alarm", script.drift_limit_hours)
-        except DemoError:
-            if script.certain:
-                raise
-            note("no drift alarm: the rows sent are not materially unlike the baseline")
-            return False
+        fired = comes_true(
+            stage,
+            script,
+            lambda: stage.alarm_state(AlarmKind.DRIFT) == "ALARM",
+            "drift alarm",
+            script.drift_limit_hours,
+        )
         stage.cloud.settle()
-    show_message(stage, "alarm", "drift")
-    return True
+    if fired:
+        show_message(stage, "alarm", "drift")
+    else:
+        note("no drift alarm: the rows sent are not materially unlike the baseline")
+    return fired
 
 
 def live_on(stage: Stage, script: Script) -> None:
@@ -163,10 +166,18 @@ def retrain(stage: Stage, script: Script) -> None:
         return
     show_message(stage, "version-deployed")
     with step("Traffic on the new version, until the drift alarm clears"):
-        stage.until(lambda: stage.alarm_state(AlarmKind.DRIFT) == "OK", "all-clear", script.recovery_limit_hours)
+        cleared = comes_true(
+            stage,
+            script,
+            lambda: stage.alarm_state(AlarmKind.DRIFT) == "OK",
+            "all-clear",
+            script.recovery_limit_hours,
+        )
+    if not cleared:
+        note("the alarm stays: what comes now is unlike even the rows that the new version was judged on")
 
 
-def go_wrong_and_back(stage: Stage) -> None:
+def go_wrong_and_back(stage: Stage, script: Script) -> None:
     """A flawed version passes every offline gate and its canary; its predictions give it away and it is rolled back."""
     good = stage.serving_version()
     with step("A flawed version is trained and passes gate and canary"):
@@ -180,9 +191,24 @@ def go_wrong_and_back(stage: Stage) -> None:
         note("the gate or the canary already stopped it")
         return
     with step("Its predictions drift while its inputs do not: automatic rollback"):
-        stage.until(lambda: stage.serving_version() == good, "rollback", 12)
-        stage.until(lambda: ended(stage, "Rollback"), "end of the rollback", 2)
-    show_message(stage, "rolled-back")
+        back = comes_true(stage, script, lambda: stage.serving_version() == good, "rollback", 12)
+        if back:
+            stage.until(lambda: ended(stage, "Rollback"), "end of the rollback", 2)
+    if back:
+        show_message(stage, "rolled-back")
+    else:
+        note("no rollback: on these rows the flaw does not move the predictions, or the features moved as much")
+
+
+def comes_true(stage: Stage, script: Script, condition: Callable[[], bool], what: str, limit_hours: int) -> bool:
+    """Whether the condition holds within `limit_hours`; where the script is certain that it must, an error if not."""
+    try:
+        stage.until(condition, what, limit_hours)
+    except DemoError:
+        if script.certain:
+            raise
+        return False
+    return True
 
 
 def finish(stage: Stage, execution: str, name: str) -> None:

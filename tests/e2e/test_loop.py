@@ -109,7 +109,7 @@ def instances(stage: Stage) -> int:
 
 def test_a_flawed_version_that_passes_every_offline_gate_is_rolled_back_by_itself(stage: Stage) -> None:
     # when
-    story.go_wrong_and_back(stage)
+    story.go_wrong_and_back(stage, SCRIPT)
     # then
     assert stage.serving_version() == "v2"
     assert len(stage.messages("rolled-back")) == 1
