@@ -14,6 +14,7 @@ import pytest
 from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 
+from localcloud.java import require_java_home
 from watchkeeper.spec import ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,7 @@ def run_job(s3, tmp_path: Path) -> Callable[[ModelSpec], Run]:
             zipped.writestr("watchkeeper_model/model.json", spec.to_json())
         environment = os.environ | {
             "PYTHONPATH": str(archive),
+            "JAVA_HOME": require_java_home(),
             "PYSPARK_PYTHON": sys.executable,
             "AWS_ENDPOINT_URL": s3.meta.endpoint_url,
             "AWS_ACCESS_KEY_ID": "test",
