@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +32,6 @@ class Stage:
     model: ModelConfig
     world: World
     rows_an_hour: int
-    on_hour: Callable[[datetime], None] = field(default=lambda now: None)
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -83,8 +82,7 @@ class Stage:
 
     def _slice(self) -> None:
         self.traffic.send(self.world.rows(max(1, self.rows_an_hour // SLICES_AN_HOUR)))
-        now = self.cloud.advance(timedelta(hours=1) / SLICES_AN_HOUR)
-        self.on_hour(now)
+        self.cloud.advance(timedelta(hours=1) / SLICES_AN_HOUR)
 
     def _last_words(self) -> str:
         telling = [entry for entry in self.cloud.timeline() if entry["kind"] not in ("state", "schedule")]

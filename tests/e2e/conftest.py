@@ -1,6 +1,6 @@
 """A model deployed from its templates to the embedded AWS, with IAM enforced, at the point where its traffic begins.
 
-The whole thing is made once; each test module that needs a fresh one asks for `fresh_stage`.
+Made once for each test module.
 """
 
 from __future__ import annotations
