@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import queue
 import re
+import secrets
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
@@ -200,6 +201,11 @@ def _how_it_ended(code: int | None) -> str:
     return f"exit status {code}" if code is not None and code >= 0 else f"signal: {-(code or 0)}"
 
 
+def _trace(now: datetime) -> str:
+    """A trace header as Lambda writes it, of an invocation that is not sampled: there is no X-Ray here."""
+    return f"Root=1-{int(now.timestamp()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
+
+
 def _serve(mail: _Mail, spec: WorkerSpec, clock: Clock) -> ThreadingHTTPServer:
     """Start the Runtime API of one worker."""
 
@@ -224,7 +230,7 @@ def _serve(mail: _Mail, spec: WorkerSpec, clock: Clock) -> ThreadingHTTPServer:
                     "Lambda-Runtime-Aws-Request-Id": order.request_id,
                     "Lambda-Runtime-Deadline-Ms": str(int(deadline.timestamp() * 1000)),
                     "Lambda-Runtime-Invoked-Function-Arn": spec.arn,
-                    "Lambda-Runtime-Trace-Id": f"Root=1-{int(clock.now().timestamp()):08x}-{'0' * 24};Sampled=0",
+                    "Lambda-Runtime-Trace-Id": _trace(clock.now()),
                     "Content-Type": "application/json",
                 },
             )

@@ -114,3 +114,6 @@ class LambdaContext:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:function"
     aws_request_id: str = "request-1"
+
+
+CONTEXT = LambdaContext()

@@ -9,14 +9,13 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper.aws.store import Store
 from watchkeeper.errors import CaptureError
 from watchkeeper.labels import day_prefixes, read_ground_truth
 from watchkeeper.spec import deployed_spec
-
-logger = Logger()
 
 
 @cache
@@ -24,7 +23,8 @@ def _store() -> Store:
     return Store(boto3.client("s3"), os.environ["BUCKET"])
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@observed
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Say whether there are labels enough to train and judge on."""
     spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
     logger.append_keys(model=spec.name)

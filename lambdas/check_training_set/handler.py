@@ -8,16 +8,14 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws.store import Store
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import deployed_spec
 from watchkeeper.trainingset import MANIFEST, Manifest, problem
-
-logger = Logger()
 
 
 @cache
@@ -25,7 +23,7 @@ def _store() -> Store:
     return Store(boto3.client("s3"), os.environ["BUCKET"])
 
 
-@logger.inject_lambda_context(clear_state=True)
+@observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Say whether the set of one run may be trained on, and why not."""
     spec = deployed_spec()

@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
 from watchkeeper.aws.store import Store, split_uri
 from watchkeeper.errors import DatasetError
@@ -20,15 +20,13 @@ from watchkeeper.prediction import Prediction
 from watchkeeper.spec import ModelSpec, deployed_spec
 from watchkeeper.trainingset import HOLDOUT_LABELS
 
-logger = Logger()
-
 
 @cache
 def _store(bucket: str) -> Store:
     return Store(boto3.client("s3"), bucket)
 
 
-@logger.inject_lambda_context(clear_state=True)
+@observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Judge one run's candidate; the verdict is kept beside its data."""
     spec, run = deployed_spec(), event["run"]

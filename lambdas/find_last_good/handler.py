@@ -13,14 +13,13 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper.aws.packages import find_package
 from watchkeeper.aws.registry import Registry, Serving, VersionRecord
 from watchkeeper.rollout import last_good
 from watchkeeper.spec import deployed_spec
-
-logger = Logger()
 
 
 @cache
@@ -33,7 +32,8 @@ def _sagemaker() -> Any:
     return boto3.client("sagemaker")
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@observed
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Choose; `alarm_time` is when the alarm was raised, `started` when a person's execution started."""
     logger.append_keys(model=deployed_spec().name)
     serving = _registry().serving()

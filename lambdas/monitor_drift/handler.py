@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.registry import Registry, Serving
@@ -23,7 +23,6 @@ from watchkeeper.profile import Baseline, Profile
 from watchkeeper.profile.profile import merge_all
 from watchkeeper.spec import ModelSpec, deployed_spec
 
-logger = Logger()
 MONITOR = "drift"
 
 
@@ -37,7 +36,7 @@ def _registry() -> Registry:
     return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
 
 
-@logger.inject_lambda_context(clear_state=True)
+@observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """One look, at the time for which it was scheduled."""
     spec = deployed_spec()

@@ -9,8 +9,9 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws.looks import newest_findings
 from watchkeeper.aws.store import Store
@@ -27,7 +28,6 @@ from watchkeeper.message import (
 from watchkeeper.naming import AlarmKind
 from watchkeeper.spec import ModelSpec, deployed_spec
 
-logger = Logger()
 _EVIDENT = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
 _KINDS = {naming.alarm("", kind): kind for kind in AlarmKind}
 
@@ -42,7 +42,8 @@ def _topics() -> Any:
     return boto3.client("sns")
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@observed
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Send at most one message."""
     spec = deployed_spec()
     logger.append_keys(model=spec.name)

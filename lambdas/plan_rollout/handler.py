@@ -15,8 +15,9 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws.endpoint import IN_SERVICE, EndpointState, describe
 from watchkeeper.aws.packages import find_package
@@ -34,8 +35,6 @@ from watchkeeper.rollout import (
 )
 from watchkeeper.spec import ModelSpec, deployed_spec
 from watchkeeper.verification import Verification
-
-logger = Logger()
 
 
 @cache
@@ -84,7 +83,8 @@ class _Change:
         return not self.settings_only and self.target.served_since is None
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@observed
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan; without a `version` in the event, for the one that serves."""
     spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
     serving = _registry().serving()

@@ -14,9 +14,9 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.store import Store
@@ -26,7 +26,6 @@ from watchkeeper.naming import CaptureKey, Metric
 from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
 
-logger = Logger()
 _SENT_AT_ONCE = 10
 
 
@@ -40,7 +39,7 @@ def _queue() -> Any:
     return boto3.client("sqs")
 
 
-@logger.inject_lambda_context(clear_state=True)
+@observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Handle a batch of messages; only those that failed come again."""
     failures = []

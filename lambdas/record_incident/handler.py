@@ -9,8 +9,9 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws.looks import newest_findings
 from watchkeeper.aws.registry import Registry
@@ -18,8 +19,6 @@ from watchkeeper.aws.store import Store
 from watchkeeper.findings import Findings
 from watchkeeper.incident import Incident, Moment, timeline
 from watchkeeper.spec import deployed_spec
-
-logger = Logger()
 
 
 @cache
@@ -32,7 +31,8 @@ def _registry() -> Registry:
     return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, str]:
+@observed
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]:
     """Write the record of one rollback; repeats write the same object."""
     spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
     logger.append_keys(model=spec.name, execution=event["execution"])

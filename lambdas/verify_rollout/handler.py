@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws.endpoint import IN_SERVICE, describe, invoke
 from watchkeeper.aws.registry import Registry
@@ -17,8 +18,6 @@ from watchkeeper.aws.store import Store
 from watchkeeper.errors import RolloutError
 from watchkeeper.spec import ModelSpec, deployed_spec
 from watchkeeper.verification import Verification, disagreement
-
-logger = Logger()
 
 
 @cache
@@ -41,7 +40,8 @@ def _runtime() -> Any:
     return boto3.client("sagemaker-runtime")
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@observed
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Say whether the version serves, and answers as it should."""
     spec, version = deployed_spec(), event["version"]
     logger.append_keys(model=spec.name, version=version)

@@ -17,7 +17,7 @@ from lambdas.check_training_set import handler as check_training_set
 from lambdas.evaluate_candidate import handler as evaluate_candidate
 from lambdas.monitor_drift import handler as monitor_drift
 from lambdas.profile_capture import handler as profile_capture
-from tests.support import FEATURES, LambdaContext, capture_record, model_spec
+from tests.support import CONTEXT, FEATURES, capture_record, model_spec
 from watchkeeper import naming
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
@@ -27,7 +27,6 @@ from watchkeeper.spec import Feature, Kind, ModelSpec
 from watchkeeper.trainingset import Manifest, Split
 
 BUCKET, TABLE = "data", "credit"
-CONTEXT = LambdaContext()
 HANDLERS = (profile_capture, monitor_drift, evaluate_candidate, check_training_set)
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
 KEY = "capture/credit/v1/credit/AllTraffic/2026/11/21/10/00-a.jsonl"
