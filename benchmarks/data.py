@@ -1,7 +1,7 @@
 """Loan applications with drift on request: one seeded table for every measurement.
 
 Rows come from a Gaussian copula, so that a change can be put on single features, on their dependence alone, or on what
-the label depends on alone. The twelve numbers have the shapes that real tables have (normal, log-normal, heaped, bounded,
+the label depends on alone. The twelve numbers have the shapes of real tables (normal, log-normal, heaped, bounded,
 counts, zero-inflated, exponential, heavy-tailed; 2 % missing), the eight categories from 2 to 200 levels. A fixed model
 gives the predicted score. Everything random is drawn before the drift is applied: the same seed gives the same
 applicants, drifted or not.
@@ -193,4 +193,4 @@ def _category(name: str, codes: NDArray[np.intp], replaced: NDArray[np.bool_] | 
     if replaced is not None:
         codes = np.where(replaced, len(levels), codes)
         levels.append(NEW_LEVEL)
-    return pd.Categorical.from_codes(codes, levels)
+    return pd.Categorical.from_codes(codes, pd.Index(levels))
