@@ -12,7 +12,7 @@ from watchkeeper.capture import Block
 from watchkeeper.errors import ProfileError
 from watchkeeper.profile.category import CategoryBinning, CategoryProfile
 from watchkeeper.profile.number import NumberBinning, NumberProfile
-from watchkeeper.table import Column, NumberColumn
+from watchkeeper.table import Column, NumberColumn, TimeColumn
 
 FORMAT = 1
 """Number of the JSON format below; a reader refuses any other."""
@@ -167,6 +167,7 @@ def _fit(columns: Mapping[str, Column]) -> dict[str, ColumnBinning]:
     return {
         name: NumberBinning.fit(column) if isinstance(column, NumberColumn) else CategoryBinning.fit(column)
         for name, column in columns.items()
+        if not isinstance(column, TimeColumn)
     }
 
 
