@@ -39,10 +39,14 @@ class Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in order, however many."""
+        return (key for key, _ in self.tagged(prefix))
+
+    def tagged(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Key and entity tag, which changes with the content, of every object under a prefix, in order of keys."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         for page in pages:
             for item in page.get("Contents", ()):
-                yield item["Key"]
+                yield item["Key"], item["ETag"]
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
         """The bytes of many objects, read side by side, in order; objects that have gone are left out."""
