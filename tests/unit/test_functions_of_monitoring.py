@@ -22,7 +22,7 @@ from watchkeeper import naming
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Findings
-from watchkeeper.profile import Baseline, Binning, Profile
+from watchkeeper.profile import Baseline, Binning
 from watchkeeper.spec import Feature, Kind, ModelSpec
 from watchkeeper.trainingset import Manifest, Split
 
@@ -127,7 +127,7 @@ def test_a_capture_is_profiled_and_its_bad_records_are_quarantined(aws, capsys):
 
     # then there is one profile, the record is in quarantine with its reason, and both are counted at the event's time
     (stored,) = keys(aws, "profiles/")
-    profile = Profile.from_json(get(aws, stored))
+    profile = base.read(get(aws, stored))
     assert stored.startswith(f"profiles/credit/{base.id}/2026/11/21/10/")
     assert (profile.rows, profile.unreadable) == (50, 1)
     (entry,) = get(aws, naming.quarantine_key("credit", KEY)).splitlines()
