@@ -41,12 +41,12 @@ def fit_joint(
     kept: dict[str, tuple[int, ...]] = {}
     for name, column in features.items():
         scores = _scores(binnings[name], column, order)
-        if len(set(scores)) > 1:
+        if scores:
             kept[name] = scores
     predicted = None
     if prediction is not None:
         scores = _scores(prediction_binnings[prediction], predictions[prediction], None)
-        predicted = (prediction, scores) if len(set(scores)) > 1 else None
+        predicted = (prediction, scores) if scores else None
     room = MOST_COLUMNS - (predicted is not None)
     if len(kept) > room:
         kept = {name: kept[name] for name in _most_correlated(features, binnings, kept, room)}
@@ -61,6 +61,7 @@ def fit_joint(
 
 
 def _scores(binning: ColumnBinning, column: Column, order: NumberColumn | None) -> tuple[int, ...]:
+    """A column's scores; none when all its rows are alike."""
     if isinstance(binning, NumberBinning):
         profile = observe_column(binning, column)
         return _normal_scores(np.asarray(profile.counts, np.float64))  # type: ignore[union-attr]  # a number's
@@ -71,10 +72,9 @@ def _scores(binning: ColumnBinning, column: Column, order: NumberColumn | None) 
 
 def _normal_scores(rows: Floats) -> tuple[int, ...]:
     """Mean normal score of each bin, in whole score units; an empty bin has that of its edge."""
-    total = rows.sum()
-    if not total:
-        return (0,) * len(rows)
-    shares = rows / total
+    if np.count_nonzero(rows) < 2:
+        return ()
+    shares = rows / rows.sum()
     upper = np.minimum(np.cumsum(shares), 1.0)
     edges = [_quantile(share) for share in (0.0, *upper.tolist())]
     density = np.array([_NORMAL.pdf(edge) for edge in edges])
@@ -102,10 +102,8 @@ def _level_scores(binning: CategoryBinning, column: CategoryColumn, order: Numbe
         sums = np.bincount(slots[known], weights=order.values[known], minlength=binning.slots)
         rank = np.divide(sums, held, out=np.zeros(binning.slots), where=held > 0)
     ordered = np.lexsort((np.arange(binning.slots), rank))
-    scores = np.zeros(binning.slots, np.int64)
-    scores[ordered] = _normal_scores(rows[ordered])
-    scores[rows == 0] = 0
-    return tuple(scores.tolist())
+    scores = dict(zip(ordered.tolist(), _normal_scores(rows[ordered]), strict=False))
+    return tuple(scores[slot] if rows[slot] else 0 for slot in range(binning.slots)) if scores else ()
 
 
 def _most_correlated(
