@@ -11,13 +11,12 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import grants
 from infra.nag import acknowledge
-from infra.python_function import PythonFunction, retention
+from infra.python_function import PythonFunction, log_group
 from infra.shared import ModelContext
 from infra.state import ModelState
 from watchkeeper.message import Kind
@@ -302,14 +301,7 @@ class Machine(Construct):
         timeout_seconds: int,
     ) -> None:
         super().__init__(scope, f"{name.title()}Machine")
-        group = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"/aws/vendedlogs/states/{context.name}--{name}",
-            encryption_key=context.platform.key,
-            retention=retention(context.config.retention.logs.days),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, context, name, group_name=f"/aws/vendedlogs/states/{context.name}--{name}")
         definition = {
             "Comment": comment,
             "StartAt": next(iter(states)),
