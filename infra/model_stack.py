@@ -83,7 +83,8 @@ class ModelStack(cdk.Stack):
         alarms = Alarms(self, context, watched)
         if endpoint is not None:  # whose deployment config names the alarm
             endpoint.endpoint.node.add_dependency(alarms.by_kind[AlarmKind.SERVER_ERRORS])
-        notifications.tell_alarms()
+        # An alarm may fire as soon as it exists: whom it tells and what it starts must be ready by then.
+        alarms.node.add_dependency(notifications.tell_alarms(), *triggers.on_alarms)
         Dashboard(self, context, alarms, watched)
         self._outputs(context, state, watched)
         for name, value in config.tags.items():

@@ -41,7 +41,7 @@ class Notifications(Construct):
         grants.allow(self.notify.role, ["sns:Publish"], list(topics.values()))
         self._subscribe()
 
-    def tell_alarms(self) -> None:
+    def tell_alarms(self) -> events.Rule:
         """Send every change of every alarm to `notify`. The composite would only say the same again."""
         model = self._context.name
         names = [naming.alarm(model, kind) for kind in AlarmKind if kind is not AlarmKind.ATTENTION]
@@ -49,6 +49,7 @@ class Notifications(Construct):
         rule.add_target(
             targets.LambdaFunction(self.notify.function, dead_letter_queue=self._dead_letters, retry_attempts=8)
         )
+        return rule
 
     def _subscribe(self) -> None:
         context = self._context

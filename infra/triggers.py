@@ -16,11 +16,17 @@ from watchkeeper.naming import AlarmKind
 
 
 class Triggers(Construct):
-    """Rules that start machines. Each start may happen twice: the machines make sure that it does no harm."""
+    """Rules that start machines. Each start may happen twice: the machines make sure that it does no harm.
+
+    Attributes
+    ----------
+    on_alarms : those that an alarm sets off
+    """
 
     def __init__(self, scope: Construct, context: ModelContext, machines: Machines, dead_letters: sqs.IQueue) -> None:
         super().__init__(scope, "Triggers")
         self._context, self._dead_letters = context, dead_letters
+        self.on_alarms: list[events.Rule] = []
         if machines.retraining is not None and context.spec.retraining.on_drift:
             self._on_alarm(AlarmKind.DRIFT, machines.retraining, "the drift alarm fired")
         if context.config.rollback.automatic:
@@ -34,6 +40,7 @@ class Triggers(Construct):
         name = naming.alarm(self._context.name, kind)
         identity = "".join(word.title() for word in kind.value.split("-"))
         rule = alarm_rule(self, f"On{identity}", [name], "ALARM", f"{name} fires: {reason}")
+        self.on_alarms.append(rule)
         field = events.EventField.from_path
         self._start(
             rule,
@@ -65,3 +72,5 @@ class Triggers(Construct):
                 retry_attempts=8,
             )
         )
+        # An event that comes before the rule's role may start the machine is lost to the dead letters.
+        rule.node.add_dependency(machine.machine.node.find_child("EventsRole"))
