@@ -18,8 +18,8 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from glue_jobs.job import store
 from watchkeeper import jsonio, naming, payload
+from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import CaptureError, DatasetError

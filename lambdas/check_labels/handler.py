@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from watchkeeper.aws.store import Store
+from watchkeeper.aws import deployed
 from watchkeeper.errors import CaptureError
 from watchkeeper.labels import day_prefixes, read_ground_truth
 from watchkeeper.spec import deployed_spec
@@ -19,12 +17,8 @@ from watchkeeper.spec import deployed_spec
 logger = Logger()
 
 
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
-
-
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Say whether there are labels enough to train and judge on."""
     spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
     logger.append_keys(model=spec.name)
@@ -39,10 +33,10 @@ def _count(prefixes: Iterable[str], enough: int) -> int:
 
     Objects are read one after another: while there are too few labels, there are few objects to read.
     """
-    rows: dict[str, int] = {}
+    store, rows = deployed.store(), dict[str, int]()
     labelled = unreadable = 0
-    for key in (key for prefix in prefixes for key in _store().keys(prefix)):
-        for line in _store().lines(key) or ():
+    for key in (key for prefix in prefixes for key in store.keys(prefix)):
+        for line in store.lines(key) or ():
             if not line.strip():
                 continue
             try:

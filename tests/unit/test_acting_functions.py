@@ -17,6 +17,7 @@ from lambdas.find_last_good import handler as find_last_good
 from lambdas.plan_rollout import handler as plan_rollout
 from lambdas.record_incident import handler as record_incident
 from lambdas.verify_rollout import handler as verify_rollout
+from tests.support import LambdaContext
 from tests.unit.acting import (
     BUCKET,
     KEY,
@@ -32,11 +33,13 @@ from tests.unit.acting import (
     world,
 )
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.errors import RolloutError
 from watchkeeper.profile import Baseline
 from watchkeeper.rollout import BASE_ENVIRONMENT, INSTANT
 from watchkeeper.verification import Request, Verification
 
+CONTEXT = LambdaContext()
 MODULES = [check_labels, find_last_good, plan_rollout, record_incident, verify_rollout]
 TWO_INSTANCES = dataclasses.replace(SETTINGS, instance_count=2)
 
@@ -69,7 +72,7 @@ def api_complaints(operation: str, parameters: dict[str, Any]) -> str:
 
 
 def plan(**event: Any) -> dict[str, Any]:
-    answer = plan_rollout.handler({"now": NOW.isoformat()} | event, None)
+    answer = plan_rollout.handler({"now": NOW.isoformat()} | event, CONTEXT)
     return dict(json.loads(json.dumps(answer)))
 
 
@@ -225,7 +228,7 @@ def test_there_is_no_plan_before_onboarding_nor_while_the_endpoint_changes(aws: 
     # given
     aws.version("v1", "serving", NOW)
     aws.serving("v1", NOW)
-    plan_rollout._sagemaker().meta.events.register(
+    deployed.client("sagemaker").meta.events.register(
         "after-call.sagemaker.DescribeEndpoint", lambda parsed, **_: parsed.update(EndpointStatus="Updating")
     )
     # then
@@ -264,8 +267,11 @@ class FakeRuntime:
 
 def verify(monkeypatch: pytest.MonkeyPatch, first: str, second: str | None) -> dict[str, Any]:
     answers = {"1,2,a": first} | ({"3,4,b": second} if second is not None else {})
-    monkeypatch.setattr(verify_rollout, "_runtime", lambda: FakeRuntime(answers))
-    return verify_rollout.handler({"version": "v1"}, None)
+    runtime, made = FakeRuntime(answers), deployed.client
+    monkeypatch.setattr(
+        deployed, "client", lambda service: runtime if service == "sagemaker-runtime" else made(service)
+    )
+    return verify_rollout.handler({"version": "v1"}, CONTEXT)
 
 
 def test_the_same_answers_as_recorded_are_well(onboarded: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +350,7 @@ def suspected(aws: World) -> World:
 
 
 def find(**event: Any) -> dict[str, Any]:
-    return find_last_good.handler({"now": NOW.isoformat()} | event, None)
+    return find_last_good.handler({"now": NOW.isoformat()} | event, CONTEXT)
 
 
 def test_the_version_that_served_before_is_found(suspected: World) -> None:
@@ -417,7 +423,7 @@ def test_an_incident_has_its_evidence_and_its_moments_in_order(suspected: World)
         "bad_version": "v3",
     }
     # when
-    key = record_incident.handler(event, None)["key"]
+    key = record_incident.handler(event, CONTEXT)["key"]
     # then
     assert key == naming.incident_key(SPEC.name, NOW, "run-1")
     record = json.loads(suspected.get(key))
@@ -438,8 +444,8 @@ def test_an_incident_is_recorded_without_alarm_and_findings_too_and_once(suspect
     # given
     event = {"now": NOW.isoformat(), "execution": "run-1", "reason": "a person", "version": "v2", "bad_version": "v3"}
     # when
-    record_incident.handler(event, None)
-    key = record_incident.handler(event, None)["key"]
+    record_incident.handler(event, CONTEXT)
+    key = record_incident.handler(event, CONTEXT)["key"]
     # then
     record = json.loads(suspected.get(key))
     assert (record["evidence"], record["alarm"]) == (None, None)
@@ -450,7 +456,7 @@ def test_an_incident_is_recorded_without_alarm_and_findings_too_and_once(suspect
 
 
 def count() -> dict[str, Any]:
-    return check_labels.handler({"now": NOW.isoformat()}, None)
+    return check_labels.handler({"now": NOW.isoformat()}, CONTEXT)
 
 
 def label_key(days_ago: int, name: str = "a") -> str:

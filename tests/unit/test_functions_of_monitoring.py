@@ -19,6 +19,7 @@ from lambdas.monitor_drift import handler as monitor_drift
 from lambdas.profile_capture import handler as profile_capture
 from tests.support import FEATURES, LambdaContext, capture_record, model_spec
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Findings
@@ -50,6 +51,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for cached in ("_store", "_queue", "_registry"):
             if hasattr(module, cached):
                 getattr(module, cached).cache_clear()
+    deployed.client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

@@ -11,9 +11,12 @@ import boto3
 import pytest
 
 from lambdas.notify import handler as notify
+from tests.support import LambdaContext
 from tests.unit.acting import NOW, REGION, SPEC, World, findings, world
 from watchkeeper import naming
 from watchkeeper.naming import AlarmKind
+
+CONTEXT = LambdaContext()
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_a_drift_alarm_is_told_with_the_newest_findings_of_its_time(aws: World, 
         look = NOW - timedelta(hours=hours)
         aws.put(naming.findings_key(SPEC.name, "drift", look), findings(look, f"v-{name}").to_json())
     # when
-    answer = notify.handler(change("credit--drift", "OK", "ALARM"), None)
+    answer = notify.handler(change("credit--drift", "OK", "ALARM"), CONTEXT)
     # then
     (message,) = inbox.read()
     assert answer == {"sent": True, "subject": "[warning] credit: drift in income"}
@@ -86,10 +89,10 @@ def test_findings_of_the_day_before_are_found_and_old_ones_are_not(aws: World, i
     look = NOW - timedelta(days=9)
     aws.put(naming.findings_key(SPEC.name, "drift", look), findings(look, "v1").to_json())
     # when
-    notify.handler(change("credit--drift", "OK", "ALARM"), None)
+    notify.handler(change("credit--drift", "OK", "ALARM"), CONTEXT)
     look = NOW - timedelta(days=1)
     aws.put(naming.findings_key(SPEC.name, "drift", look), findings(look, "v1").to_json())
-    notify.handler(change("credit--drift", "OK", "ALARM"), None)
+    notify.handler(change("credit--drift", "OK", "ALARM"), CONTEXT)
     # then
     assert {message["Subject"] for message in inbox.read()} == {
         "[warning] credit: drift",
@@ -99,7 +102,7 @@ def test_findings_of_the_day_before_are_found_and_old_ones_are_not(aws: World, i
 
 def test_critical_alarms_go_to_the_critical_topic(inbox: Inbox) -> None:
     # when
-    notify.handler(change("credit--missing-capture", "INSUFFICIENT_DATA", "ALARM"), None)
+    notify.handler(change("credit--missing-capture", "INSUFFICIENT_DATA", "ALARM"), CONTEXT)
     # then
     (message,) = inbox.read()
     assert message["TopicArn"].endswith("CRITICAL")
@@ -108,7 +111,7 @@ def test_critical_alarms_go_to_the_critical_topic(inbox: Inbox) -> None:
 
 def test_an_alarm_that_is_over_says_how_long_it_lasted(inbox: Inbox) -> None:
     # when
-    notify.handler(change("credit--dead-letters", "ALARM", "OK"), None)
+    notify.handler(change("credit--dead-letters", "ALARM", "OK"), CONTEXT)
     # then
     (message,) = inbox.read()
     assert message["Subject"] == "[resolved] credit: messages in a dead-letter queue: over after 3 hours"
@@ -127,7 +130,7 @@ def test_an_alarm_that_is_over_says_how_long_it_lasted(inbox: Inbox) -> None:
 )
 def test_what_nobody_needs_to_know_is_not_sent(inbox: Inbox, name: str, before: str, after: str) -> None:
     # when
-    answer = notify.handler(change(name, before, after), None)
+    answer = notify.handler(change(name, before, after), CONTEXT)
     # then
     assert answer == {"sent": False, "subject": None}
     assert inbox.read() == []
@@ -142,7 +145,7 @@ def test_a_machine_s_notice_is_sent_as_its_kind(inbox: Inbox) -> None:
         "detail": {"version": "v2", "bad_version": "v3", "reason": "suspect", "incident": "incidents/x.json"},
     }
     # when
-    notify.handler(event, None)
+    notify.handler(event, CONTEXT)
     # then
     (message,) = inbox.read()
     assert message["Subject"] == "[critical] credit: rolled back from v3 to version v2"
@@ -151,7 +154,7 @@ def test_a_machine_s_notice_is_sent_as_its_kind(inbox: Inbox) -> None:
 
 def test_a_notice_without_details_is_sent_all_the_same(inbox: Inbox) -> None:
     # when
-    notify.handler({"kind": "retraining-failed", "now": NOW.isoformat(), "execution": "run-1", "detail": None}, None)
+    notify.handler({"kind": "retraining-failed", "now": NOW.isoformat(), "execution": "run-1", "detail": None}, CONTEXT)
     # then
     (message,) = inbox.read()
     assert message["Subject"] == "[critical] credit: retraining failed"
@@ -160,7 +163,9 @@ def test_a_notice_without_details_is_sent_all_the_same(inbox: Inbox) -> None:
 
 def test_good_news_goes_where_warnings_go(inbox: Inbox) -> None:
     # when
-    notify.handler({"kind": "onboarded", "now": NOW.isoformat(), "execution": "r", "detail": {"version": "v1"}}, None)
+    notify.handler(
+        {"kind": "onboarded", "now": NOW.isoformat(), "execution": "r", "detail": {"version": "v1"}}, CONTEXT
+    )
     # then
     (message,) = inbox.read()
     assert message["TopicArn"].endswith("WARNING")
@@ -169,4 +174,4 @@ def test_good_news_goes_where_warnings_go(inbox: Inbox) -> None:
 
 def test_a_kind_that_nobody_knows_is_an_error_and_no_silence(inbox: Inbox) -> None:
     with pytest.raises(ValueError, match="'party'"):
-        notify.handler({"kind": "party", "now": NOW.isoformat(), "execution": "r", "detail": {}}, None)
+        notify.handler({"kind": "party", "now": NOW.isoformat(), "execution": "r", "detail": {}}, CONTEXT)
