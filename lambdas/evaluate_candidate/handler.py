@@ -27,7 +27,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     spec, run = deployed_spec(), event["run"]
     logger.append_keys(model=spec.name, run=run)
     data, prefix = deployed.store(), naming.run_prefix(spec.name, run)
-    labels = [label for text in _texts(data, prefix + HOLDOUT_LABELS) for label in text.splitlines() if label]
+    labels = [label for text in _texts(data, prefix + HOLDOUT_LABELS) for label in text.split("\n") if label]
     result = judge(
         spec.retraining.gate,
         truth_numbers(spec, labels),

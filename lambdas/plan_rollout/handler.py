@@ -159,8 +159,8 @@ def _target(spec: ModelSpec, version: str, serving: Serving, now: datetime) -> V
         return record
     if record is not None and record.state is State.REJECTED:
         raise RolloutError(
-            f"Version {version} of {spec.name} was rejected ({record.reason or 'no reason on record'}): mend it and "
-            "register it as a new version."
+            f"Version {version} of {spec.name} was rejected by execution {record.rejected_by or 'unknown'}, whose "
+            "message says why: mend it and register it as a new version."
         )
     package = deployed.package(version)
     if package is None:

@@ -208,11 +208,13 @@ def test_going_back_is_instant_and_a_version_that_was_good_is_not_on_probation(o
 def test_versions_that_may_not_serve_are_refused_with_a_remedy(onboarded: World) -> None:
     # given
     onboarded.package("PendingManualApproval")
-    onboarded.version("v3", "rejected", reason="its predictions drifted", package_arn=onboarded.package())
+    onboarded.version(
+        "v3", "rejected", reason="the drift alarm fired", rejected_by="run-7", package_arn=onboarded.package()
+    )
     # then
     for version, complaint in (
         ("v2", "PendingManualApproval: approve it first"),
-        ("v3", "was rejected .its predictions drifted.: mend it"),
+        ("v3", "was rejected by execution run-7, whose message says why: mend it"),
         ("v9", "holds no version 9: register it first"),
         ("3", "expected 'v' and the number"),
     ):
