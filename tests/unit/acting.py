@@ -118,7 +118,7 @@ def world(monkeypatch: pytest.MonkeyPatch, modules: Sequence[ModuleType]) -> Ite
         monkeypatch.setenv(name, value)
     for module in modules:
         monkeypatch.setattr(module, "deployed_spec", lambda: SPEC)
-        for name in ("_store", "_registry", "_sagemaker", "_parameters", "_topics"):
+        for name in ("_store", "_registry", "_sagemaker", "_parameters", "_topics", "_s3"):
             if hasattr(module, name):
                 getattr(module, name).cache_clear()
     with mock_aws():
