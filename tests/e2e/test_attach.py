@@ -19,6 +19,7 @@ from tests.e2e.owner import ARTEFACTS, BUCKET, CAPTURES, ENDPOINT, Owner
 from watchkeeper import naming
 from watchkeeper.config import ModelConfig, load
 from watchkeeper.naming import AlarmKind
+from watchkeeper.trainingset import MANIFEST, Manifest
 
 pytestmark = pytest.mark.e2e
 SCRIPT = story.Script()
@@ -132,6 +133,15 @@ def test_a_flawed_version_is_rolled_back_by_itself(stage: Stage) -> None:
     # then
     assert stage.serving_version() == "v2"
     assert len(stage.messages("rolled-back")) == 1
+    assert set(trained_on(stage)) == {"v1", "v2"}
+
+
+def trained_on(stage: Stage) -> dict[str, int]:
+    """Rows of the newest training set by the version that was asked: the first was captured to their bucket."""
+    s3 = stage.cloud.client("s3")
+    listed = s3.list_objects_v2(Bucket=stage.bucket, Prefix=f"training/{stage.model.name}/")["Contents"]
+    newest = max((o for o in listed if o["Key"].endswith(MANIFEST)), key=lambda o: o["LastModified"])
+    return dict(Manifest.from_json(s3.get_object(Bucket=stage.bucket, Key=newest["Key"])["Body"].read()).versions)
 
 
 def test_a_person_can_go_back_to_what_the_endpoint_served_at_first(stage: Stage) -> None:
