@@ -27,6 +27,9 @@ FUNCTION_ERRORS_IN_PERIOD = 3
 """One failed asynchronous invocation is tried three times: so many errors are a failure that no retry cured."""
 
 
+_OF_QUALITY = (AlarmKind.DATA_QUALITY, AlarmKind.TRAIN_SERVE_SKEW)
+
+
 @dataclass(frozen=True)
 class Watched:
     """What the alarms look at, beside the model's own metrics."""
@@ -159,6 +162,21 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
             inclusive=True,
             missing=keep,
         ),
+        AlarmKind.DATA_QUALITY: Definition(
+            metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", look),
+            1,
+            "Look at the newest outcome of the data-quality monitor under findings/: which columns are faulty, and mend "
+            "their source.",
+            inclusive=True,
+            missing=keep,
+        ),
+        AlarmKind.TRAIN_SERVE_SKEW: Definition(
+            metrics.of(Metric.SKEWED_FEATURES, "Maximum", look),
+            1,
+            "The first requests to a version differ from its training data: compare how training and serving compute "
+            "the named features.",
+            inclusive=True,
+        ),
         AlarmKind.UNREADABLE_CAPTURE: Definition(
             _unreadable_percent(metrics, quarter),
             UNREADABLE_PERCENT,
@@ -242,6 +260,8 @@ class Alarms(Construct):
         self.by_kind: dict[AlarmKind, cloudwatch.Alarm] = {}
         for kind, definition in definitions(context, watched).items():
             if kind is AlarmKind.MISSING_CAPTURE and not _captures(context):
+                continue
+            if kind in _OF_QUALITY and not context.spec.quality.alarms:
                 continue
             self.by_kind[kind] = self._alarm(context, kind, definition)
         attention = cloudwatch.CompositeAlarm(

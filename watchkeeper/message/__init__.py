@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from watchkeeper.message.alarms import SEVERITIES, AlarmChange, Evidence, alarm_message
+from watchkeeper.message.alarms import SEVERITIES, AlarmChange, Evidence, QualityEvidence, alarm_message
 from watchkeeper.message.layout import Kind, Message, Severity
 from watchkeeper.message.machines import Notice, machine_message
 
@@ -17,6 +17,7 @@ __all__ = [
     "Kind",
     "Message",
     "Notice",
+    "QualityEvidence",
     "Severity",
     "alarm_message",
     "machine_message",

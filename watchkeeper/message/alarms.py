@@ -11,6 +11,7 @@ from datetime import datetime
 
 from watchkeeper import naming
 from watchkeeper.findings import Finding, Findings
+from watchkeeper.message import quality as faults_in_words
 from watchkeeper.message.evidence import causes, sizes, window
 from watchkeeper.message.layout import (
     Kind,
@@ -30,6 +31,7 @@ from watchkeeper.message.layout import (
     where,
 )
 from watchkeeper.naming import AlarmKind
+from watchkeeper.quality import Fault, Quality
 from watchkeeper.spec import ModelSpec
 
 SUBJECT_NAMES_ROOM = 45
@@ -59,6 +61,14 @@ class Evidence:
     """The newest findings when the alarm changed, and where they are kept (`s3://` URI)."""
 
     findings: Findings
+    uri: str
+
+
+@dataclass(frozen=True)
+class QualityEvidence:
+    """The data-quality monitor's newest outcome when the alarm changed, and where it is kept (`s3://` URI)."""
+
+    quality: Quality
     uri: str
 
 
@@ -107,6 +117,23 @@ _TEXTS: Mapping[AlarmKind, _Text] = {
         "The version itself: a fault in its code or data that no test before its rollout could see.",
         "The last good version is restored, unless rollback.automatic is off in the model's file. A message follows.",
         "Find the fault before the next training. To keep the version, roll it out again once it is explained.",
+    ),
+    AlarmKind.DATA_QUALITY: _Text(
+        Severity.WARNING,
+        "faulty data",
+        "The requests to {model} are not what the model's file and its baseline say they must be.",
+        "A client or a pipeline that writes requests in another way than before, or fails to fill them.",
+        "Nothing is changed by itself: a model trained on faulty data learns the fault.",
+        "Mend the source of the named columns. If the data are right, correct the model's file and its baseline.",
+    ),
+    AlarmKind.TRAIN_SERVE_SKEW: _Text(
+        Severity.WARNING,
+        "serving differs from training",
+        "The first requests to this version of {model} do not look like the data that it was trained on.",
+        "Serving computes features otherwise than training did, or the training data were not like the requests. It "
+        "was so from the first row: time has not brought it.",
+        "Nothing is changed by itself. This is looked at once, when a version is first seen.",
+        "Compare how training and serving compute the named features, before the version is trusted.",
     ),
     AlarmKind.UNREADABLE_CAPTURE: _Text(
         Severity.WARNING,
@@ -165,17 +192,21 @@ SEVERITIES: Mapping[AlarmKind, Severity] = {kind: text.severity for kind, text i
 """How urgent each kind of alarm is; those without a message are missing."""
 
 
-def alarm_message(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None = None) -> Message | None:
+def alarm_message(
+    spec: ModelSpec, change: AlarmChange, evidence: Evidence | QualityEvidence | None = None
+) -> Message | None:
     """The message of one change of state, or None for an alarm that sends none.
 
     Parameters
     ----------
-    evidence : for alarms over drift; without it, they say that there is none
+    evidence : for alarms over drift and over the quality of data; without it, they say that there is none
     """
     if change.kind not in _TEXTS:
         return None
     if not change.raised:
         return _resolved(spec, change)
+    if isinstance(evidence, QualityEvidence):
+        return _faulty(spec, change, evidence)
     return _RAISED.get(change.kind, _raised)(spec, change, evidence)
 
 
@@ -250,6 +281,28 @@ def _evident(
             happens_now(now),
             to_do(_TEXTS[change.kind].do),
             where(*_places(spec, change, evidence)),
+        ],
+    )
+
+
+def _faulty(spec: ModelSpec, change: AlarmChange, evidence: QualityEvidence) -> Message:
+    """A message with faults of the data as its evidence."""
+    text, quality = _TEXTS[change.kind], evidence.quality
+    faults: tuple[Fault, ...] = quality.faults
+    if change.kind is AlarmKind.TRAIN_SERVE_SKEW:
+        faults = quality.skew or ()
+    names = faults_in_words.headline(faults)
+    return _compose(
+        spec,
+        change,
+        f"{text.name} ({names})" if names else text.name,
+        [
+            how_much(*(faults_in_words.lines(faults) or [change.reason])),
+            since(f"{moment(change.at)}; {faults_in_words.window(quality)}."),
+            likely_cause(text.cause),
+            happens_now(text.now),
+            to_do(*(faults_in_words.remedies(faults) or [text.do])),
+            where(f"CloudWatch alarm {naming.alarm(spec.name, change.kind)}", f"All faults: {evidence.uri}"),
         ],
     )
 
