@@ -41,7 +41,8 @@ class Monitors(Construct):
             dead_letters=dead_letters,
         )
         self.drift.reads(naming.profiles_prefix(context.name), naming.baseline_prefix(context.name))
-        self.drift.writes(naming.findings_prefix(context.name))
+        self.drift.reads(naming.compacted_prefix(context.name))
+        self.drift.writes(naming.findings_prefix(context.name), naming.compacted_prefix(context.name))
         state.read_by(self.drift)
         self.quality = PythonFunction(
             self,
