@@ -22,8 +22,8 @@ minutes and writes an HTML report."""
 
 
 _CONSTRAINTS = """\
-Reads and writes the files of SageMaker Model Monitor. `suggest` makes statistics.json and constraints.json from the data
-that a model was trained or judged on; `check` holds other data against a constraints.json and writes
+Reads and writes the files of SageMaker Model Monitor. `suggest` makes statistics.json and constraints.json from the
+data that a model was trained or judged on; `check` holds other data against a constraints.json and writes
 constraint_violations.json. Data files are CSV or Parquet with the features' names, or data capture (.jsonl)."""
 
 

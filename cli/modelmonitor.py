@@ -21,14 +21,13 @@ from watchkeeper.profile import Baseline, Binning
 from watchkeeper.spec import ModelSpec
 from watchkeeper.table import Column, column, concatenate
 
+
 def suggest(name: str, data: Path | None, output: Path) -> None:
     """Write statistics and suggested constraints of one data file."""
     model = find_model(name)
     spec = model.spec()
     baseline = _baseline(spec, _read(_source(model, data), spec))
-    statistics = _write(
-        output, "statistics.json", summarize(baseline.binning, baseline.reference, spec).to_json()
-    )
+    statistics = _write(output, "statistics.json", summarize(baseline.binning, baseline.reference, spec).to_json())
     constraints = _write(output, "constraints.json", suggest_constraints(baseline, spec).to_json())
     console.print(f"[green]✓[/] {baseline.reference.rows} rows: {statistics}, {constraints}", soft_wrap=True)
 

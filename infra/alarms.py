@@ -32,7 +32,12 @@ _OF_QUALITY = (AlarmKind.DATA_QUALITY, AlarmKind.TRAIN_SERVE_SKEW)
 
 @dataclass(frozen=True)
 class Watched:
-    """What the alarms look at, beside the model's own metrics."""
+    """What the alarms look at, beside the model's own metrics.
+
+    Attributes
+    ----------
+    functions : those that no state machine calls alone; a failure of the others is a failure of their machine
+    """
 
     functions: Sequence[str]
     machines: Mapping[str, str]
@@ -165,7 +170,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         AlarmKind.DATA_QUALITY: Definition(
             metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", look),
             1,
-            "Look at the newest outcome of the data-quality monitor under findings/: which columns are faulty, and mend "
+            "Look at the newest outcome of the data-quality monitor under findings/: which columns are faulty? Mend "
             "their source.",
             inclusive=True,
             missing=keep,

@@ -96,7 +96,7 @@ class ModelStack(cdk.Stack):
             rollout_machine=rollout,
         )
         machines = {"Onboarding": onboarding.machine, "Rollout": rollout.machine.machine, "Rollback": rollback.machine}
-        functions = [capture.function, monitors.drift, monitors.quality, notify, *deciders.all]
+        functions = [capture.function, monitors.drift, monitors.quality, notify]
         triggers = Triggers(self, context, undelivered)
         if config.code_folder is not None:
             retraining = Retraining(

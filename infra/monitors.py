@@ -56,11 +56,12 @@ class Monitors(Construct):
         )
         self.quality.reads(
             naming.profiles_prefix(context.name),
+            naming.compacted_prefix(context.name),
             naming.baseline_prefix(context.name),
             naming.quarantine_prefix(context.name),
             naming.findings_prefix(context.name),
         )
-        self.quality.writes(naming.findings_prefix(context.name))
+        self.quality.writes(naming.findings_prefix(context.name), naming.compacted_prefix(context.name))
         state.read_by(self.quality)
         group = scheduler.CfnScheduleGroup(self, "Group", name=f"{context.name}--monitors")
         for name, function in (("drift", self.drift), ("quality", self.quality)):

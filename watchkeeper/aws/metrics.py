@@ -14,7 +14,6 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 
 from watchkeeper.naming import MODEL_DIMENSION, NAMESPACE, Metric
 
-
 _UNITS = {Metric.DRIFT_SCORE: "None", Metric.COMPLETENESS: "Percent"}
 
 

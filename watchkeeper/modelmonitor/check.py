@@ -1,22 +1,23 @@
 """Model Monitor's verdicts on a window: constraints held against our profiles instead of a second pass over the rows.
 
-Where a profile leaves a share between bounds, a violation is reported when the whole interval breaks the constraint;
-when the interval holds the threshold, or a profile cannot tell at all, the check is listed as unchecked, with its reason.
+Where a profile leaves a share between bounds, a violation is reported when the whole interval breaks the constraint.
+When the interval holds the threshold, or a profile cannot tell at all, the check is listed as unchecked, with a reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from watchkeeper.modelmonitor import columns, descriptions, drifted
-from watchkeeper.modelmonitor.columns import Column, Unchecked
+from watchkeeper.modelmonitor import descriptions, drifted
+from watchkeeper.modelmonitor.columns import Column, Unchecked, columns
 from watchkeeper.modelmonitor.constraints import Constraints, FeatureConstraints, MonitoringConfig
 from watchkeeper.modelmonitor.observe import Bounds, category_types, domain, number_types
 from watchkeeper.modelmonitor.statistics import InferredType, Statistics
 from watchkeeper.modelmonitor.violations import CheckType, Violation, Violations
 from watchkeeper.profile import Baseline, Profile
 from watchkeeper.spec import Kind, ModelSpec
+
 
 @dataclass(frozen=True)
 class Report:
@@ -44,11 +45,12 @@ def check(
     """
     if not profile.rows:
         return Report(0, unchecked=(Unchecked(None, "all checks", "the window has no rows"),))
-    results = list(_columns(constraints, profile, spec, extra))
+    held = columns(baseline, profile, spec)
+    results = list(_present(constraints, held, spec, extra))
     for wanted in constraints.features:
         config = wanted.config(constraints.config)
-        column = columns.find(wanted.name, baseline, profile, spec)
-        if column is None or not config.evaluate_constraints or not column.observed:
+        column = held.get(wanted.name)
+        if column is None or not column.given or not config.evaluate_constraints:
             continue
         results += _feature(wanted, config, column)
         results += drifted.check(wanted, config, column, statistics)
@@ -59,12 +61,12 @@ def check(
     )
 
 
-def _columns(
-    constraints: Constraints, profile: Profile, spec: ModelSpec, extra: Collection[str]
+def _present(
+    constraints: Constraints, held: Mapping[str, Column], spec: ModelSpec, extra: Collection[str]
 ) -> Iterator[Violation | Unchecked]:
     """Missing and extra columns; a column without a value in any row is missing."""
     personal = {feature.name for feature in spec.features if feature.personal}
-    absent = {name for name, column in profile.features.items() if column.missing == column.rows}
+    absent = {name for name, column in held.items() if not column.given}
     current = ({feature.name for feature in spec.features} - absent) | set(extra)
     wanted = {feature.name for feature in constraints.features}
     for name in sorted(wanted & (personal | {spec.label.name})):
@@ -76,20 +78,16 @@ def _columns(
             yield descriptions.columns(kind, sorted(names), len(current), len(wanted))
 
 
-def _feature(
-    wanted: FeatureConstraints, config: MonitoringConfig, column: Column
-) -> Iterator[Violation | Unchecked]:
-    complete = 1 - column.profile.missing / column.profile.rows
+def _feature(wanted: FeatureConstraints, config: MonitoringConfig, column: Column) -> Iterator[Violation | Unchecked]:
+    complete = column.given / column.window.rows
     if wanted.completeness is not None and complete < wanted.completeness:
         yield descriptions.completeness(wanted, complete)
     if wanted.inferred_type is not InferredType.UNKNOWN:
         types = _types(wanted.inferred_type, column)
-        yield from _verdict(
-            types, config.datatype_check_threshold, wanted, CheckType.DATA_TYPE, descriptions.data_type
-        )
+        yield from _verdict(types, config.datatype_check_threshold, wanted, CheckType.DATA_TYPE, descriptions.data_type)
     if wanted.domains is not None:
-        category = column.category
-        values = domain(*category, wanted.domains) if category else None
+        found = column.categories
+        values = domain(found.bins, found.window, wanted.domains) if found else None
         yield from _verdict(
             values, config.domain_content_threshold, wanted, CheckType.CATEGORICAL_VALUES, descriptions.domain
         )
@@ -97,12 +95,12 @@ def _feature(
 
 def _types(expected: InferredType, column: Column) -> Bounds | None:
     if column.kind in (Kind.TEXT, Kind.TIMESTAMP):
-        given = column.profile.rows - column.profile.missing
-        return Bounds.exactly(given - column.profile.invalid, given) if expected is InferredType.STRING else None
-    if column.number is not None:
-        return number_types(column.number[1], column.kind, expected)
-    assert column.category is not None
-    return category_types(*column.category, expected)
+        texts = Bounds.exactly(column.given - column.window.invalid, column.given)
+        return texts if expected is InferredType.STRING else None
+    if (numbers := column.numbers) is not None:
+        return number_types(numbers.window, column.kind, expected)
+    found = column.categories
+    return category_types(found.bins, found.window, expected) if found else None
 
 
 def _verdict(

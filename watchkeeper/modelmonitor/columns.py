@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from watchkeeper.profile import Baseline, CategoryBinning, CategoryProfile, NumberBinning, NumberProfile, Profile
-from watchkeeper.profile.profile import ColumnBinning, ColumnProfile
+from watchkeeper.profile import (
+    Baseline,
+    CategoryBinning,
+    CategoryProfile,
+    ColumnBinning,
+    ColumnProfile,
+    NumberBinning,
+    NumberProfile,
+    Profile,
+)
 from watchkeeper.spec import Kind, ModelSpec
 
 
@@ -19,45 +27,73 @@ class Unchecked:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """A column of numbers, or of the lengths of texts."""
+
+    bins: NumberBinning
+    window: NumberProfile
+    reference: NumberProfile
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A column of categories."""
+
+    bins: CategoryBinning
+    window: CategoryProfile
+    reference: CategoryProfile
+
+
+@dataclass(frozen=True)
 class Column:
-    """One column: its bins, and its profiles in the window and in the baseline."""
+    """One feature: its bins, and its profiles in the window and in the baseline."""
 
     name: str
     kind: Kind
     bins: ColumnBinning
-    profile: ColumnProfile
+    window: ColumnProfile
     reference: ColumnProfile
 
     @property
-    def observed(self) -> bool:
-        """Whether any row has a value."""
-        return self.profile.missing < self.profile.rows
+    def given(self) -> int:
+        """Rows with a value of whatever type."""
+        return self.window.rows - self.window.missing
 
     @property
-    def number(self) -> tuple[NumberBinning, NumberProfile, NumberProfile] | None:
-        """Bins, window and baseline of a column of numbers."""
-        if self.kind in (Kind.NUMBER, Kind.INTEGER):
-            bins, window, reference = self.bins, self.profile, self.reference
-            assert isinstance(bins, NumberBinning)
-            assert isinstance(window, NumberProfile)
-            assert isinstance(reference, NumberProfile)
-            return bins, window, reference
+    def numbers(self) -> Numbers | None:
+        """The column as one of numbers."""
+        bins, window, reference = self.bins, self.window, self.reference
+        if (
+            isinstance(bins, NumberBinning)
+            and isinstance(window, NumberProfile)
+            and isinstance(reference, NumberProfile)
+        ):
+            return Numbers(bins, window, reference)
         return None
 
     @property
-    def category(self) -> tuple[CategoryBinning, CategoryProfile] | None:
-        """Bins and window of a column of categories."""
-        if isinstance(self.bins, CategoryBinning):
-            assert isinstance(self.profile, CategoryProfile)
-            return self.bins, self.profile
+    def categories(self) -> Categories | None:
+        """The column as one of categories."""
+        bins, window, reference = self.bins, self.window, self.reference
+        if (
+            isinstance(bins, CategoryBinning)
+            and isinstance(window, CategoryProfile)
+            and isinstance(reference, CategoryProfile)
+        ):
+            return Categories(bins, window, reference)
         return None
 
 
-def find(name: str, baseline: Baseline, profile: Profile, spec: ModelSpec) -> Column | None:
-    """The feature of that name; None when the model has none, or it is personal."""
-    kind = next((feature.kind for feature in spec.profiled_features if feature.name == name), None)
-    if kind is None:
-        return None
-    return Column(
-        name, kind, baseline.binning.features[name], profile.features[name], baseline.reference.features[name]
-    )
+def columns(baseline: Baseline, profile: Profile, spec: ModelSpec) -> dict[str, Column]:
+    """The features that a profile holds, in the order of the model's file."""
+    windows, references = profile.features, baseline.reference.features
+    return {
+        feature.name: Column(
+            feature.name,
+            feature.kind,
+            baseline.binning.features[feature.name],
+            windows[feature.name],
+            references[feature.name],
+        )
+        for feature in spec.profiled_features
+    }

@@ -1,4 +1,4 @@
-"""Violations in Model Monitor's words, as far as its reports have been published (docs/data-quality.md says how far)."""
+"""Violations in Model Monitor's words, as far as its reports are public: docs/data-quality.md says how far."""
 
 from __future__ import annotations
 

@@ -127,8 +127,8 @@ def read(text: bytes, name: str, required: str) -> Part:
         document = jsonio.loads(text)
     except ValueError as error:
         raise ModelMonitorError(
-            f"{name} is not JSON ({type(error).__name__} at {getattr(error, 'pos', '?')}): it may be cut short. Fetch it "
-            "again from where Model Monitor wrote it."
+            f"{name} is not JSON ({type(error).__name__} at {getattr(error, 'pos', '?')}): it may be cut short. Fetch "
+            "it again from where Model Monitor wrote it."
         ) from error
     if not isinstance(document, Mapping):
         raise ModelMonitorError(f"{name} holds {shown(document)} where an object must be. Is it the right file?")

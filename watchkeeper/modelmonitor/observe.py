@@ -1,4 +1,4 @@
-"""What a profile can say of a column in Model Monitor's terms: shares, between bounds where a summary cannot be exact."""
+"""What a profile says of a column in Model Monitor's terms: shares, between bounds where a summary is not exact."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from watchkeeper.cells import parse_number
 from watchkeeper.modelmonitor.distance import Categories, Cumulative
 from watchkeeper.modelmonitor.statistics import InferredType
 from watchkeeper.profile import CategoryBinning, CategoryProfile, NumberBinning, NumberProfile
 from watchkeeper.spec import Kind
-from watchkeeper.table import parse_number
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,11 @@ class NumericalStatistics:
         kll = part.part("distribution").part("kll")
         return cls(
             **_common(part),
-            **{name: part.optional(name) for name in ("mean", "sum", "std_dev", "min", "max")},
+            mean=part.optional("mean"),
+            sum=part.optional("sum"),
+            std_dev=part.optional("std_dev"),
+            min=part.optional("min"),
+            max=part.optional("max"),
             buckets=tuple(
                 Bucket(item.number("lower_bound"), item.number("upper_bound"), item.number("count"))
                 for item in kll.parts("buckets")

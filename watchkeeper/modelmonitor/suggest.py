@@ -1,7 +1,7 @@
 """Constraints that a baseline suggests, as Model Monitor's baselining job suggests them.
 
-Types come from the model's file instead of a guess. A domain is suggested, by Deequ's rule, for categories of which there
-are at most 120, with at most a tenth of them seen only once.
+Types come from the model's file instead of a guess. A domain is suggested, by Deequ's rule, for categories of which
+there are at most 120, with at most a tenth of them seen only once.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ MOST_SEEN_ONCE = 0.1
 def suggest(baseline: Baseline, spec: ModelSpec) -> Constraints:
     """Constraints that the baseline's own rows satisfy."""
     statistics = summarize(baseline.binning, baseline.reference, spec)
-    return Constraints(
-        tuple(_constraints(baseline, feature) for feature in statistics.features), MonitoringConfig()
-    )
+    return Constraints(tuple(_constraints(baseline, feature) for feature in statistics.features), MonitoringConfig())
 
 
 def _constraints(baseline: Baseline, feature: FeatureStatistics) -> FeatureConstraints:

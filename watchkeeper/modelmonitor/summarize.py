@@ -21,8 +21,15 @@ from watchkeeper.modelmonitor.statistics import (
     Statistics,
     StringStatistics,
 )
-from watchkeeper.profile import Binning, CategoryBinning, CategoryProfile, NumberBinning, NumberProfile, Profile
-from watchkeeper.profile.profile import ColumnProfile
+from watchkeeper.profile import (
+    Binning,
+    CategoryBinning,
+    CategoryProfile,
+    ColumnProfile,
+    NumberBinning,
+    NumberProfile,
+    Profile,
+)
 from watchkeeper.spec import Kind, ModelSpec
 
 BUCKETS = 10
@@ -44,7 +51,7 @@ def summarize(binning: Binning, profile: Profile, spec: ModelSpec) -> Statistics
             features.append(_numerical(feature.name, feature.kind, bins, column))
         else:
             features.append(_uncounted(feature.name, column))
-    return Statistics(float(profile.rows), tuple(features))
+    return Statistics(profile.rows, tuple(features))
 
 
 def inferred_type(kind: Kind, present: float) -> InferredType:
@@ -86,7 +93,7 @@ def _buckets(bins: NumberBinning, column: NumberProfile) -> Iterator[Bucket]:
 
 
 def _sketch(column: NumberProfile) -> Sketch | None:
-    """Each bin at its mean, on the levels that the bits of its count name: level l weighs 2**l, so weights are exact."""
+    """Each bin at its mean, on the levels that its count has bits for: level l weighs 2**l, so weights are exact."""
     if column.least is None or column.greatest is None:
         return None
     held = np.flatnonzero(column.counts)
@@ -120,8 +127,4 @@ def distinct(bins: CategoryBinning, column: CategoryProfile) -> float:
 
 def _uncounted(name: str, column: ColumnProfile) -> FeatureStatistics:
     present = column.rows - column.missing
-    return FeatureStatistics(
-        name, inferred_type(Kind.TEXT, present), string=StringStatistics(present, column.missing)
-    )
-
-
+    return FeatureStatistics(name, inferred_type(Kind.TEXT, present), string=StringStatistics(present, column.missing))

@@ -6,27 +6,28 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from watchkeeper.modelmonitor import Constraints, Report, Unchecked, check
+from watchkeeper.modelmonitor.columns import Column
 from watchkeeper.quality import captures, schema, values
 from watchkeeper.quality.look import Look
 from watchkeeper.quality.result import Check, Fault, Quality, Severity, Verdict
 from watchkeeper.quality.skew import skew
 
-EXPECTATIONS: tuple[Callable[[Look], Iterable[Fault]], ...] = (
+OF_COLUMNS: tuple[Callable[[Look, Column], Iterable[Fault]], ...] = (
     schema.missing,
-    schema.miscounted,
-    schema.order,
     values.types,
     values.ranges,
     values.domains,
     values.completeness,
     values.uniqueness,
     values.infinite,
+)
+OF_CAPTURES: tuple[Callable[[Look], Iterable[Fault]], ...] = (
+    schema.miscounted,
     captures.unreadable,
     captures.gaps,
     captures.lag,
 )
-_ALWAYS = (schema.miscounted, captures.unreadable, captures.gaps, captures.lag)
-"""What needs no rows to be told."""
+"""What can be told of a window with few rows too."""
 _UNTELLABLE = (
     Unchecked(
         None, Check.UNIQUENESS.value, "Repeated rows and repeated ids do not show in a profile, which holds no rows."
@@ -52,11 +53,14 @@ def examine(look: Look) -> Examination:
 
     Too few rows give no verdict on columns; whether captures come and can be read is told all the same.
     """
-    enough = look.profile.rows >= look.spec.drift.minimum_rows
+    enough = look.profile.rows >= look.enough
     report = _report(look) if enough else None
-    faults = [fault for one in (EXPECTATIONS if enough else _ALWAYS) for fault in one(look)]
+    columns = look.columns.values() if enough else ()
+    faults = [fault for holds in OF_CAPTURES for fault in holds(look)]
+    faults += [fault for column in columns for holds in OF_COLUMNS for fault in holds(look, column)]
+    faults += schema.order(look) if enough else ()
     faults += _broken(report) if report else ()
-    skewed = tuple(skew(look)) if enough and look.first else None
+    skewed = [fault for column in columns for fault in skew(look, column)] if enough and look.first else None
     quality = Quality(
         model=look.spec.name,
         version=look.baseline.version,
@@ -67,7 +71,7 @@ def examine(look: Look) -> Examination:
         unreadable=look.profile.unreadable,
         verdict=Verdict.FAULTY if faults else Verdict.GOOD if enough else Verdict.INSUFFICIENT_DATA,
         completeness=min(
-            (1 - column.missing / column.rows for column in look.profile.features.values() if column.rows), default=1.0
+            (column.given / column.window.rows for column in look.columns.values() if column.window.rows), default=1.0
         ),
         faults=tuple(sorted(faults, key=_urgency)),
         skew=None if skewed is None else tuple(sorted(skewed, key=_urgency)),

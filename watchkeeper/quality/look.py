@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
-from watchkeeper.profile import Baseline, CategoryBinning, CategoryProfile, NumberBinning, NumberProfile, Profile
-from watchkeeper.spec import Feature, ModelSpec, QualityMonitor
+from watchkeeper.modelmonitor.columns import Column, columns
+from watchkeeper.profile import Baseline, Profile
+from watchkeeper.spec import ModelSpec, QualityMonitor
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Look:
     profile: Profile
     start: datetime
     end: datetime
-    capture: Capture = Capture()
+    capture: Capture = field(default_factory=Capture)
     first: bool = False
 
     @property
@@ -41,26 +43,12 @@ class Look:
         """What passes without a word."""
         return self.spec.quality
 
-    def numbers(self) -> Iterator[tuple[Feature, NumberBinning, NumberProfile, NumberProfile]]:
-        """Each numeric feature: its bins, and its profiles in the window and in the baseline."""
-        for feature in self.spec.profiled_features:
-            bins, window = self.baseline.binning.features.get(feature.name), self.profile.features.get(feature.name)
-            reference = self.baseline.reference.features.get(feature.name)
-            if (
-                isinstance(bins, NumberBinning)
-                and isinstance(window, NumberProfile)
-                and isinstance(reference, NumberProfile)
-            ):
-                yield feature, bins, window, reference
+    @property
+    def enough(self) -> int:
+        """Rows from which on a verdict on columns is given: as many as the drift monitor asks for."""
+        return self.spec.drift.minimum_rows
 
-    def categories(self) -> Iterator[tuple[Feature, CategoryBinning, CategoryProfile, CategoryProfile]]:
-        """Each categorical feature: its categories, and its profiles in the window and in the baseline."""
-        for feature in self.spec.profiled_features:
-            bins, window = self.baseline.binning.features.get(feature.name), self.profile.features.get(feature.name)
-            reference = self.baseline.reference.features.get(feature.name)
-            if (
-                isinstance(bins, CategoryBinning)
-                and isinstance(window, CategoryProfile)
-                and isinstance(reference, CategoryProfile)
-            ):
-                yield feature, bins, window, reference
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """The features, in the order of the model's file."""
+        return columns(self.baseline, self.profile, self.spec)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from watchkeeper.profile import CategoryProfile, NumberProfile
+from watchkeeper.modelmonitor.columns import Column
+from watchkeeper.profile import NumberProfile
 from watchkeeper.quality.look import Look
 from watchkeeper.quality.result import Check, Fault, Severity
 from watchkeeper.quality.shares import at_least, told
@@ -21,22 +22,19 @@ FOREIGN_SHARE = 0.5
 _COUNTED = re.compile(r"(?P<found>\d+) values for (?P<wanted>\d+) features")
 
 
-def missing(look: Look) -> Iterator[Fault]:
-    """Features without a value in any row, though the baseline has them."""
-    enough = look.profile.rows >= look.spec.drift.minimum_rows
-    for name, column in look.profile.features.items():
-        reference = look.baseline.reference.features[name]
-        if enough and column.missing == column.rows and reference.missing < reference.rows:
-            yield Fault(
-                Check.MISSING_COLUMN,
-                Severity.CRITICAL,
-                name,
-                1.0,
-                look.limits.missing,
-                column.rows,
-                f"No row has a value for {name}",
-                "Send this feature again under the name in the model's file, or take it out of the model.",
-            )
+def missing(look: Look, column: Column) -> Iterator[Fault]:
+    """A feature without a value in any row, though the baseline has it."""
+    if not column.given and column.reference.missing < column.reference.rows:
+        yield Fault(
+            Check.MISSING_COLUMN,
+            Severity.CRITICAL,
+            column.name,
+            1.0,
+            look.limits.missing,
+            column.window.rows,
+            f"No row has a value of {column.name}",
+            "Send this feature again under the name in the model's file, or take it out of the model.",
+        )
 
 
 def miscounted(look: Look) -> Iterator[Fault]:
@@ -77,11 +75,11 @@ def miscounts(reasons: Mapping[str, int], *, more: bool) -> dict[int, int]:
 
 def order(look: Look) -> Iterator[Fault]:
     """At least two columns whose values are foreign to them, and known to one another."""
-    foreign = {name: share for name in look.profile.features if (share := _foreign(look, name)) > FOREIGN_SHARE}
+    foreign = [column for column in look.columns.values() if _foreign(look, column) > FOREIGN_SHARE]
     pairs = {
-        name: holds
-        for name in foreign
-        if (holds := [other for other in foreign if other != name and _fits(look, name, other)])
+        column.name: holds
+        for column in foreign
+        if (holds := [other.name for other in foreign if other is not column and _fits(column, other)])
     }
     if len(pairs) < 2:
         return
@@ -98,43 +96,38 @@ def order(look: Look) -> Iterator[Fault]:
     )
 
 
-def _foreign(look: Look, name: str) -> float:
+def _foreign(look: Look, column: Column) -> float:
     """Share of a column's values that are none of its own: of the wrong type, out of range, or unknown."""
-    column = look.profile.features[name]
-    given = column.rows - column.missing
-    if given < look.spec.drift.minimum_rows:
-        return 0.0
-    if isinstance(column, NumberProfile):
-        return float(column.invalid + column.below + column.above) / given
-    if isinstance(column, CategoryProfile):
-        return float(column.invalid + column.new) / given
-    return 0.0
+    bad = column.window.invalid
+    if (numbers := column.numbers) is not None:
+        bad += numbers.window.below + numbers.window.above
+    elif (categories := column.categories) is not None:
+        bad += categories.window.new
+    return bad / column.given if column.given >= look.enough else 0.0
 
 
-def _fits(look: Look, name: str, other: str) -> bool:
-    """Whether the window's values of `name` could be the baseline's values of `other`."""
-    window, reference = look.profile.features[name], look.baseline.reference.features[other]
-    bins = look.baseline.binning.features[other]
-    if isinstance(window, NumberProfile) and isinstance(reference, NumberProfile):
-        if window.least is None or window.greatest is None or reference.least is None or reference.greatest is None:
-            return False
-        middle = window.mean if window.mean is not None else window.least
-        reach = reference.greatest - reference.least
-        return (
-            reference.least <= middle <= reference.greatest
-            and window.least >= reference.least - reach
-            and window.greatest <= reference.greatest + reach
-        )
-    if isinstance(window, NumberProfile):
-        return window.invalid > FOREIGN_SHARE * (window.rows - window.missing) and isinstance(
-            reference, CategoryProfile
-        )
-    if not isinstance(window, CategoryProfile):
+def _fits(column: Column, other: Column) -> bool:
+    """Whether the window's values of `column` could be the baseline's values of `other`."""
+    numbers, theirs = column.numbers, other.numbers
+    if numbers is not None and theirs is not None:
+        return _in_reach(numbers.window, theirs.reference)
+    if numbers is not None:  # texts came where numbers are expected; which texts is not kept
+        return other.categories is not None and numbers.window.invalid > FOREIGN_SHARE * column.given
+    if (categories := column.categories) is None or not categories.window.names:
         return False
-    known = getattr(bins, "levels", ()) + getattr(bins, "rare", ())
-    if known:
-        return bool(window.names) and set(window.names) <= set(known)
-    return bool(window.names) and all(_numeric(text) for text in window.names)
+    names = set(categories.window.names)
+    if (known := other.categories) is not None:
+        return names <= {*known.bins.levels, *known.bins.rare}
+    return theirs is not None and all(map(_numeric, names))
+
+
+def _in_reach(window: NumberProfile, reference: NumberProfile) -> bool:
+    """Whether the window's mean is within the reference's range, and its extremes not far beyond."""
+    low, high, mean = reference.least, reference.greatest, window.mean
+    if low is None or high is None or mean is None or window.least is None or window.greatest is None:
+        return False
+    reach = high - low
+    return low <= mean <= high and window.least >= low - reach and window.greatest <= high + reach
 
 
 def _numeric(text: str) -> bool:
