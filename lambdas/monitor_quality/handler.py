@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
 from itertools import islice
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.looks import QUALITY
 from watchkeeper.aws.metrics import emit
-from watchkeeper.aws.registry import Registry
-from watchkeeper.aws.store import Store
 from watchkeeper.aws.windows import StoredProfiles
 from watchkeeper.modelmonitor import Report, summarize, violations
 from watchkeeper.modelmonitor import statistics as measured
@@ -27,17 +23,7 @@ from watchkeeper.quality import Capture, Look, Quality, Verdict, count_reasons, 
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 MOST_FILES = 200
-"""Quarantine files read for their reasons; the newest hours' files come last, and all hours count alike."""
-
-
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
+"""Quarantine files read for their reasons: a bound for a window in which everything is unreadable."""
 
 
 @observed
@@ -46,14 +32,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     spec = deployed_spec()
     end = datetime.fromisoformat(event["scheduled_time"])
     logger.append_keys(model=spec.name, window_end=end.isoformat())
-    serving = _registry().serving()
-    stored = None if serving is None else _store().get(naming.baseline_key(spec.name, serving.version))
+    serving = deployed.registry().serving()
+    stored = None if serving is None else deployed.store().get(naming.baseline_key(spec.name, serving.version))
     if stored is None:
         logger.warning("There is no baseline to hold traffic against; start the model's onboarding")
         return {"verdict": Verdict.NO_BASELINE.value, "faults": 0, "rows": 0, "quality": None}
     baseline = Baseline.from_json(stored)
     hours = naming.window_hours(end, spec.drift.window_hours)
-    by_hour = dict(StoredProfiles(_store(), baseline, end).by_hour(hours))
+    by_hour = dict(StoredProfiles(deployed.store(), baseline, end).by_hour(hours))
     profile = merge_all(by_hour.values(), baseline.empty())
     rows = {hour: by_hour[hour].rows if hour in by_hour else 0 for hour in hours}
     reasons = _reasons(spec, hours) if profile.unreadable else {}
@@ -61,9 +47,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     look = Look(spec, baseline, profile, hours[0], end, Capture(rows, reasons), first)
     outcome = examine(look)
     key = naming.findings_key(spec.name, QUALITY, end)
-    _store().put(key, outcome.quality.to_json())
+    deployed.store().put(key, outcome.quality.to_json())
     if outcome.quality.skew is not None:
-        _store().put(naming.first_look_key(spec.name, baseline.id), outcome.quality.to_json())
+        deployed.store().put(naming.first_look_key(spec.name, baseline.id), outcome.quality.to_json())
     if outcome.report is not None:
         _put_reports(look, profile, outcome.report)
     emit(spec.name, end, _metrics(outcome.quality))
@@ -73,13 +59,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _reasons(spec: ModelSpec, hours: Iterable[datetime]) -> Mapping[str, int]:
     """Why records of these hours could not be read."""
     places = tuple(f"/{hour:%Y/%m/%d/%H}/" for hour in hours)
-    keys = (key for key in _store().keys(naming.quarantine_prefix(spec.name)) if any(place in key for place in places))
-    return count_reasons(_store().get_many(islice(keys, MOST_FILES)))
+    keys = deployed.store().keys(naming.quarantine_prefix(spec.name))
+    chosen = islice((key for key in keys if any(place in key for place in places)), MOST_FILES)
+    return count_reasons(deployed.store().get_many(chosen))
 
 
 def _is_first(spec: ModelSpec, baseline: Baseline, end: datetime) -> bool:
     """Whether nothing was looked at against this baseline before, but for this very look."""
-    stored = _store().get(naming.first_look_key(spec.name, baseline.id))
+    stored = deployed.store().get(naming.first_look_key(spec.name, baseline.id))
     return stored is None or Quality.from_json(stored).end == end
 
 
@@ -90,7 +77,7 @@ def _put_reports(look: Look, window: Profile, report: Report) -> None:
         measured.FILE: summarize(look.baseline.binning, window, look.spec).to_json(),
     }
     for name, content in files.items():
-        _store().put(naming.model_monitor_key(look.spec.name, look.end, name), content)
+        deployed.store().put(naming.model_monitor_key(look.spec.name, look.end, name), content)
 
 
 def _metrics(quality: Quality) -> dict[Metric, float]:
