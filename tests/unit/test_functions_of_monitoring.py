@@ -24,7 +24,7 @@ from watchkeeper.aws import deployed
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Findings
-from watchkeeper.profile import Baseline, Binning, Profile
+from watchkeeper.profile import Baseline, Binning
 from watchkeeper.spec import Feature, Gate, Kind, ModelSpec, Output, Task
 from watchkeeper.trainingset import Manifest, Split
 
@@ -130,7 +130,7 @@ def test_a_capture_is_profiled_and_its_bad_records_are_quarantined(aws, capsys):
 
     # then there is one profile, the record is in quarantine with its reason, and both are counted at the event's time
     (stored,) = keys(aws, "profiles/")
-    profile = Profile.from_json(get(aws, stored))
+    profile = base.read(get(aws, stored))
     assert stored.startswith(f"profiles/credit/{base.id}/2026/11/21/10/")
     assert (profile.rows, profile.unreadable) == (50, 1)
     (entry,) = get(aws, naming.quarantine_key("credit", KEY)).splitlines()
