@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,17 +191,13 @@ def test_what_is_known_wins_and_what_is_not_known_stays(origin: dict[str, Any], 
 def test_any_bytes_are_read_or_refused_with_an_error_of_ours(text: bytes) -> None:
     # then
     for reader in READERS.values():
-        try:
+        with suppress(ModelMonitorError):
             reader.from_json(text)
-        except ModelMonitorError as error:
-            assert str(error)
 
 
 @given(st.dictionaries(st.sampled_from(["features", "violations", "version", "dataset", "monitoring_config"]), JSON))
 def test_any_document_is_read_or_refused_with_an_error_of_ours(document: dict[str, Any]) -> None:
     # then
     for reader in READERS.values():
-        try:
+        with suppress(ModelMonitorError):
             reader.from_json(json.dumps(document).encode())
-        except ModelMonitorError as error:
-            assert str(error)

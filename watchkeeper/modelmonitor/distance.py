@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +35,17 @@ class Cumulative:
     Attributes
     ----------
     points : ascending
-    below : share of the numbers below each point, exactly
+    below : share of the numbers below each point
     steps : whether all numbers lie at the points; otherwise the share between points is interpolated
+    edges, below_edges : of bins: where the shares are known exactly; empty of what has none
     """
 
     points: Numbers
     below: Numbers
     size: float
     steps: bool = False
+    edges: Numbers = field(default_factory=lambda: np.empty(0))
+    below_edges: Numbers = field(default_factory=lambda: np.empty(0))
 
     def at(self, places: Numbers) -> Numbers:
         """Share of the numbers below each place."""
@@ -50,6 +53,10 @@ class Cumulative:
             found: Numbers = np.interp(places, self.points, self.below, left=0.0, right=1.0)
             return found
         return np.append(self.below, 1.0)[np.searchsorted(self.points, places, side="left")]
+
+    def at_edges(self, edges: Numbers) -> Numbers:
+        """Share of the numbers below each edge of bins: exactly, where they are its own."""
+        return self.below_edges if np.array_equal(edges, self.edges) else self.at(edges)
 
     @classmethod
     def of_weights(cls, values: Numbers, weights: Numbers) -> Cumulative:
@@ -76,12 +83,13 @@ class Cumulative:
 def of_numbers(first: Cumulative, second: Cumulative, method: str) -> float:
     """Distance of two distributions of numbers.
 
-    Compared where both are known: at the bins' edges when one of them has bins, else at all points. So the result is
-    never above the true distance but for interpolation, and below it by at most one bin's share.
+    Compared at the bins' edges when one of them has bins, else at all points. Over the same bins the result is never
+    above the distance of the rows, and below it by at most one bin's share.
     """
-    known = [one.points for one in (first, second) if not one.steps] or [first.points, second.points]
-    points = np.concatenate(known)
-    simple = float(np.max(np.abs(first.at(points) - second.at(points))))
+    edges = next((one.edges for one in (first, second) if len(one.edges)), None)
+    if edges is None:
+        edges = np.concatenate([first.points, second.points])
+    simple = float(np.max(np.abs(first.at_edges(edges) - second.at_edges(edges))))
     return _selected(simple, first.size, second.size, method)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,13 +73,15 @@ def cumulative(binning: NumberBinning, column: NumberProfile) -> Cumulative | No
     counts, least, greatest = np.asarray(column.counts, np.float64), column.least, column.greatest
     if least is None or greatest is None or not binning.edges:
         return None
-    held = counts > 0
-    if binning.single:
-        return Cumulative.of_weights(np.clip(column.bin_means()[held], least, greatest), counts[held])
     edges, below = np.asarray(binning.edges, np.float64), np.cumsum(counts)[:-1] / column.present
-    inside = (edges > least) & (edges <= greatest)
-    points = np.concatenate([[least], edges[inside], [np.nextafter(greatest, np.inf)]])
-    return Cumulative(points, np.concatenate([[0.0], below[inside], [1.0]]), float(column.present))
+    if binning.single:
+        held = counts > 0
+        spread = Cumulative.of_weights(np.clip(column.bin_means()[held], least, greatest), counts[held])
+    else:
+        inside = (edges > least) & (edges <= greatest)
+        points = np.concatenate([[least], edges[inside], [np.nextafter(greatest, np.inf)]])
+        spread = Cumulative(points, np.concatenate([[0.0], below[inside], [1.0]]), float(column.present))
+    return replace(spread, edges=edges, below_edges=below)
 
 
 def categories(binning: CategoryBinning, column: CategoryProfile) -> Categories:
