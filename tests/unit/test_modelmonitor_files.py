@@ -130,7 +130,7 @@ def test_older_spellings_are_understood() -> None:
         (
             Constraints,
             b'{"features": [], "monitoring_config": {"distribution_constraints": {"comparison_method": "KS"}}}',
-            "constraints.json.monitoring_config.distribution_constraints.comparison_method is 'KS'",
+            "constraints.json: monitoring_config.distribution_constraints.comparison_method is 'KS'",
         ),
         (Statistics, b'{"features": [{"name": "a", "numerical_statistics": {}}]}', "common.num_present is missing"),
         (

@@ -27,9 +27,13 @@ class Part:
     place: str
     values: Mapping[str, Any]
 
+    def at(self, name: str) -> str:
+        """The place of one field."""
+        return f"{self.place}{' ' if self.place.endswith(':') else '.'}{name}"
+
     def error(self, name: str, problem: str) -> ModelMonitorError:
         """An error about one field of this part."""
-        return ModelMonitorError(f"{self.place}.{name} {problem}")
+        return ModelMonitorError(f"{self.at(name)} {problem}")
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
@@ -86,12 +90,12 @@ class Part:
             value = NOTHING
         if not isinstance(value, Mapping):
             raise self.error(name, f"is {shown(value)}, but must be an object. Correct it, or make the file anew.")
-        return Part(f"{self.place}.{name}", value)
+        return Part(self.at(name), value)
 
     def parts(self, name: str) -> list[Part]:
         """A list of objects; empty when it is not there."""
         return [
-            Part(f"{self.place}.{name}[{number}]", self._object(f"{name}[{number}]", value))
+            Part(self.at(f"{name}[{number}]"), self._object(f"{name}[{number}]", value))
             for number, value in enumerate(self.items(name))
         ]
 
@@ -135,7 +139,7 @@ def read(text: bytes, name: str, required: str) -> Part:
     if not isinstance(document.get(required), list):
         known = ", ".join(sorted(map(str, document))[:5]) or "nothing"
         raise ModelMonitorError(f"{name} has no list {required!r} (it has {known}). Is it the right file?")
-    return Part(name, document)
+    return Part(f"{name}:", document)
 
 
 def overlay(origin: Any, known: Any) -> Any:
