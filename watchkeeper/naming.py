@@ -115,6 +115,21 @@ def baseline_key(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "baseline.json"
 
 
+def calibration_key(model: str, version: str) -> str:
+    """How much windows vary, as far as the baseline's own rows tell."""
+    return baseline_prefix(model, version) + "calibration.json"
+
+
+def memory_prefix(model: str) -> str:
+    """Prefix of what monitors keep from one look to the next."""
+    return f"memory/{model}/"
+
+
+def memory_key(model: str, baseline_id: str, monitor: str) -> str:
+    """What a monitor keeps from one look at this baseline to the next."""
+    return f"{memory_prefix(model)}{baseline_id}/{monitor}.json"
+
+
 def verification_key(model: str, version: str) -> str:
     """Recorded requests with the answers that the version gave, to verify a rollout."""
     return baseline_prefix(model, version) + "verification.json"
