@@ -46,7 +46,7 @@ class Capture(Construct):
             environment={"QUEUE_URL": self.queue.queue_url},
         )
         self.function.reads(naming.capture_prefix(context.name), naming.baseline_prefix(context.name))
-        self.function.writes(naming.profiles_prefix(context.name), f"quarantine/{context.name}/")
+        self.function.writes(naming.profiles_prefix(context.name), naming.quarantine_prefix(context.name))
         self._consume(context)
         self._rule(
             "CaptureArrived",

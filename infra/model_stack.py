@@ -75,10 +75,8 @@ class ModelStack(cdk.Stack):
 
         # What watches over all of these.
         watched = Watched(
-            functions=[
-                f.function.function_name
-                for f in (capture.function, monitors.drift, notifications.notify, *deciders.all)
-            ],
+            functions=[f.name for f in (capture.function, monitors.drift, monitors.quality, notifications.notify)],
+            deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
         )

@@ -105,6 +105,32 @@ class DriftMonitor:
 
 
 @dataclass(frozen=True)
+class QualityMonitor:
+    """The data-quality monitor: the shares of a window's rows that pass without a word, and when captures are late.
+
+    Attributes
+    ----------
+    missing : rise of a column's share of missing values over the baseline's
+    wrong_type, out_of_range, unknown_category, infinite : share of a column's values
+    unreadable : share of the captured records
+    gap_hours, lag_hours : hours without captures, between others and at the window's end; 0 never minds
+    alarms : whether a fault raises the alarm; it is always stored
+    constraints : the text of a Model Monitor `constraints.json` that windows must satisfy as well
+    """
+
+    missing: float = 0.05
+    wrong_type: float = 0.001
+    out_of_range: float = 0.01
+    unknown_category: float = 0.01
+    infinite: float = 0.0
+    unreadable: float = 0.01
+    gap_hours: int = 6
+    lag_hours: int = 3
+    alarms: bool = True
+    constraints: str | None = None
+
+
+@dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
@@ -188,6 +214,7 @@ class ModelSpec:
     retraining: Retraining
     rollout: Rollout
     attached: Attached | None = None
+    quality: QualityMonitor = QualityMonitor()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:
