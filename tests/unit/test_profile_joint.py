@@ -103,27 +103,22 @@ def test_scores_are_normal_whatever_the_columns_shape(binning: Binning):
         assert found.max() <= 127
 
 
-def test_levels_are_ordered_by_the_score_of_their_rows(binning: Binning):
-    # given that owners have the higher scores; when levels are scored
-    assert binning.joint is not None
-    by_level = dict(zip(binning.features["home"].levels, binning.joint.scores[2], strict=False))
-
-    # then so it is here
-    assert by_level["owner"] > max(by_level["tenant"], by_level["guest"])
-
-
-def test_levels_are_ordered_by_frequency_without_predictions():
-    # given no predictions
-    block = table(5000, seed=1)
+def test_levels_are_scored_in_the_order_of_their_names():
+    # given levels that are names and numbers, all equally frequent
+    levels = ["10", "9", "-1.5", "nan", "tenant", "owner"]
+    features: dict[str, Column] = {
+        "c": CategoryColumn.of(levels * 100),
+        "x": NumberColumn(np.arange(600.0)),
+    }
 
     # when bins are fitted
-    binning = Binning.fit(block.features, {})
+    binning = Binning.fit(features, {})
 
-    # then the most frequent comes first
+    # then numbers come by size, and names by their letters, whatever the rows hold
     assert binning.joint is not None
-    assert not binning.joint.predicted
-    found = binning.joint.scores[binning.joint.columns.index("home")]
-    assert list(found[:3]) == sorted(found[:3])
+    by_level = dict(zip(binning.features["c"].levels, binning.joint.scores[0], strict=False))
+    assert sorted(levels, key=by_level.__getitem__) == ["-1.5", "9", "10", "nan", "owner", "tenant"]
+    assert sum(by_level.values()) == 0
 
 
 def test_correlations_are_seen_and_their_change(binning: Binning):
