@@ -2,8 +2,8 @@
 
 Bin i holds the values in [edges[i-1], edges[i]). The first bin is below the baseline's least value and the last above
 its greatest, so both are empty in the baseline's own rows and values out of range are a count like any other. A value
-is kept as whole units, powers of two, from its bin's left edge (see `units`), so that means and deviations are functions
-of integers alone: no sum of floats, whose last digits would depend on the order.
+is kept as whole units, powers of two, from its bin's left edge (see `units`), so that means and deviations are
+functions of integers alone: no sum of floats, whose last digits would depend on the order.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class NumberBinning:
     """Bins of one numeric column, fixed by the baseline; `number_fit.fit` chooses them.
 
     With a grid, x lies on it when 0 ≤ t < top for t = (x − start)·2**−exponent as float64 rounds it, in the cell
-    ⌊t⌋ >> 6. That arithmetic is the definition there; it differs from the edges by less than a unit. Everywhere else, and
-    in a column without a grid, the edges decide.
+    ⌊t⌋ >> 6. That arithmetic is the definition there; it differs from the edges by less than a unit. Everywhere else,
+    and in a column without a grid, the edges decide.
 
     Attributes
     ----------
@@ -106,9 +106,7 @@ class NumberBinning:
     @cached_property
     def anchors(self) -> Floats:
         """Half a unit below each bin's edge, float64 of shape (bins,): edges themselves are kept exactly."""
-        if not self.edges:
-            return np.zeros(1)
-        edges = np.concatenate([self.cuts[:1], self.cuts])
+        edges = np.concatenate([self.cuts[:1], self.cuts]) if self.edges else np.zeros(1)
         return edges - self.units / 2
 
     @property
@@ -141,7 +139,7 @@ class NumberBinning:
         """JSON form."""
         return {
             "kind": "number",
-            "edges": codec.pack(self.cuts),
+            "edges": codec.pack_floats(self.cuts),
             "exponents": codec.pack(np.asarray(self.exponents, np.int64)),
             "origin": self.origin,
             "exponent": self.exponent,
@@ -239,12 +237,12 @@ class NumberProfile:
     @property
     def mean(self) -> float | None:
         """Mean of the finite values."""
-        held = self.counts > 0
-        if not held.any():
+        n = self.present
+        if not n:
             return None
-        counts = self.counts[held]
-        total = math.fsum((counts * self.bin_means()[held]).tolist())
-        return total / int(counts.sum())
+        bins, counts = self.binning, self.counts
+        within = bins.units * (self.tally.sums + counts / 2)  # from the edges, lest large numbers swallow the small
+        return bins.origin + math.fsum([*(counts * (bins.anchors - bins.origin)).tolist(), *within.tolist()]) / n
 
     @property
     def deviation(self) -> float | None:
