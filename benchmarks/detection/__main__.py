@@ -23,7 +23,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("parts", nargs="*", default=PARTS, help=f"any of {', '.join(PARTS)}; all by default")
     options.add_argument("--seed", type=int, default=2026)
-    options.add_argument("--work", type=float, default=1.0, help="how many references, relative to the published tables")
+    options.add_argument(
+        "--work", type=float, default=1.0, help="how many references, relative to the published tables"
+    )
     options.add_argument("--output", type=Path, default=RESULTS)
     chosen = options.parse_args()
     sections = []
@@ -66,7 +68,9 @@ def _delays(rows: Iterator[Delay]) -> str:
     ]
     for row in rows:
         found = ", ".join(map(str, row.delays))
-        lines.append(f"| {row.what} | {statistics.median(row.delays):g} ({found}) | {row.false_alarms} of {row.healthy} |")
+        lines.append(
+            f"| {row.what} | {statistics.median(row.delays):g} ({found}) | {row.false_alarms} of {row.healthy} |"
+        )
     return "\n".join(lines)
 
 

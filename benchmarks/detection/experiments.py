@@ -99,7 +99,9 @@ def dependent(seed: int, work: float, history: int = 60) -> Iterator[Row]:
         past = (base.observe(streams.dependent(1000, first + 100 + window)) for window in range(history))
         known = (None, Calibration.learn(base, chunks), Calibration.learn(base, past))
         for move in (0.0, 0.25):
-            windows = [base.observe(streams.dependent(1000, first + 500 + w + int(move * 1000), move=move)) for w in range(12)]
+            windows = [
+                base.observe(streams.dependent(1000, first + 500 + w + int(move * 1000), move=move)) for w in range(12)
+            ]
             for mode, calibration in zip(modes, known, strict=True):
                 judge(base, windows, rates[mode, move], ALPHA, calibration)
     for (mode, move), rate in rates.items():
@@ -132,7 +134,9 @@ def slow(seed: int, work: float, step: float = 0.002, hours: int = 720) -> Itera
         base = baseline(streams.dependent(REFERENCE_ROWS, first, luck=0.0))
         healthy += hours
         for what in delays:
-            alarms[what] += _alarms(base, (streams.dependent(1000, first + 1 + h, luck=0.0) for h in range(hours)), what)
+            alarms[what] += _alarms(
+                base, (streams.dependent(1000, first + 1 + h, luck=0.0) for h in range(hours)), what
+            )
     for what, found in delays.items():
         yield Delay(what, tuple(found), alarms[what], healthy)
 
@@ -186,4 +190,8 @@ def _first(seed: int, what: str, reference: int) -> int:
 def _cut(column: Column, part: slice) -> Column:
     if isinstance(column, NumberColumn):
         return NumberColumn(column.values[part])
-    return CategoryColumn(column.codes[part], column.levels) if isinstance(column, CategoryColumn) else TimeColumn(column.seconds[part])
+    return (
+        CategoryColumn(column.codes[part], column.levels)
+        if isinstance(column, CategoryColumn)
+        else TimeColumn(column.seconds[part])
+    )

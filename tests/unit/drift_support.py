@@ -30,7 +30,9 @@ def baseline(reference: Block) -> Baseline:
     return Baseline.build("credit", "v1", AT, binning, [reference])
 
 
-def look(base: Baseline, window: Block | Profile, alpha: float = 0.01, calibration: Calibration | None = None) -> Findings:
+def look(
+    base: Baseline, window: Block | Profile, alpha: float = 0.01, calibration: Calibration | None = None
+) -> Findings:
     profile = window if isinstance(window, Profile) else base.observe(window)
     return compare(base, profile, monitor(alpha), start=AT, end=AT, calibration=calibration)
 

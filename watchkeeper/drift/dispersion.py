@@ -51,7 +51,7 @@ class Dispersion:
         return Dispersion(self.mean[part], self.variance[part], self.windows[part])
 
     def moderated(self) -> tuple[Floats, Floats]:
-        """Each variance of a z drawn to the common level, at least 1, and its degrees of freedom; 1 and ∞ if unknown."""
+        """Each variance of a z, drawn to the common level, and its degrees of freedom; at least 1, and ∞ if unknown."""
         known = self.known & (self.mean > 0)
         prior, level = _prior(self.mean[known], self.windows[known])
         total = prior + self.windows

@@ -11,6 +11,7 @@ numpy and scipy give on raw data; two are about what lies between the bins' edge
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.drift import effect, evidence
 from watchkeeper.drift.categories import Categories
@@ -130,7 +131,7 @@ def _missing_change(window: NumberSide, reference: NumberSide) -> Floats:
 
 
 def _by_column(
-    valued: dict[str, Floats], present: Floats, missing: Floats, observed: Floats
+    valued: dict[str, Floats], present: NDArray[np.bool_], missing: Floats, observed: NDArray[np.bool_]
 ) -> list[dict[str, float]]:
     """A mapping for each column, without what is not defined."""
     found = []
