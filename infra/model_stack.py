@@ -61,12 +61,12 @@ class ModelStack(cdk.Stack):
         endpoint = Endpoint(self, context, create, serving.role) if create else None
 
         # What looks at the traffic, and tells people.
-        capture = Capture(self, context)
+        jobs = SparkJobs(self, context)
+        capture = Capture(self, context, jobs.backfill)
         monitors = Monitors(self, context, state, undelivered)
         notifications = Notifications(self, context, undelivered)
 
         # What acts.
-        jobs = SparkJobs(self, context)
         deciders = Deciders(self, context, state, serving.role)
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
         first = self._first_version(context, endpoint, versions, state, serving)
