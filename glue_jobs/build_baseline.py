@@ -15,9 +15,9 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 
 from glue_jobs.job import arguments, session, store
-from watchkeeper import jsonio, naming, payload
+from watchkeeper import jsonio, naming
 from watchkeeper.aws.store import split_uri
-from watchkeeper.capture import Block, CaptureReader, prediction_columns
+from watchkeeper.capture import Block, CaptureReader, payload, prediction_columns
 from watchkeeper.errors import BaselineError, DatasetError
 from watchkeeper.holdout import read_answers
 from watchkeeper.profile import Baseline, Binning, Profile

@@ -19,9 +19,9 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from glue_jobs.job import store
-from watchkeeper import jsonio, naming, payload
+from watchkeeper import jsonio, naming
 from watchkeeper.aws.store import split_uri
-from watchkeeper.capture import CaptureReader
+from watchkeeper.capture import CaptureReader, payload
 from watchkeeper.cells import parse_text
 from watchkeeper.errors import CaptureError, DatasetError
 from watchkeeper.holdout import canonical_truth

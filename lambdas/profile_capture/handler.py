@@ -79,13 +79,13 @@ def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) 
     if stored is None:
         logger.info("No baseline yet; the capture is read when there is one", version=capture.version)
         return
-    lines = source.lines(capture.key)
-    if lines is None:
+    chunks = source.chunks(capture.key)
+    if chunks is None:
         logger.warning("The capture is gone", key=capture.key)
         return
     baseline = Baseline.from_json(stored)
     profile, unreadable = baseline.empty(), list[Unreadable]()
-    for block in CaptureReader(spec).blocks(lines):
+    for block in CaptureReader(spec).blocks(chunks):
         profile = profile.merge(baseline.observe(block))
         unreadable.extend(block.unreadable)
     if unreadable:

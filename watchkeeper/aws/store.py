@@ -51,10 +51,15 @@ class Store:
                 if data is not None:
                     yield data
 
+    def chunks(self, key: str) -> Iterator[bytes] | None:
+        """The object's bytes, streamed; None when there is no such object."""
+        body = self._body(key)
+        return None if body is None else body.iter_chunks(_CHUNK)
+
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
-        body = self._body(key)
-        return None if body is None else _lines(body.iter_chunks(_CHUNK))
+        chunks = self.chunks(key)
+        return None if chunks is None else _lines(chunks)
 
     def _body(self, key: str) -> Any | None:
         try:
