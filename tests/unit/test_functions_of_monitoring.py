@@ -95,7 +95,7 @@ def keys(s3: Any, prefix: str) -> list[str]:
 
 
 def put_baseline(s3: Any, version: str = "v1", rows: int = 3000) -> Baseline:
-    (block,) = CaptureReader(model_spec()).blocks(records(rows, seed=1))
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(records(rows, seed=1))])
     base = Baseline.build("credit", version, HOUR, Binning.fit(block.features, block.predictions), [block])
     s3.put_object(Bucket=BUCKET, Key=naming.baseline_key("credit", version), Body=base.to_json())
     return base
