@@ -30,6 +30,7 @@ from watchkeeper.modelmonitor.distance import Categories, Cumulative
 from watchkeeper.modelmonitor.observe import cumulative
 from watchkeeper.modelmonitor.statistics import Bucket, NumericalStatistics, Sketch
 from watchkeeper.profile import NumberBinning, NumberProfile
+from watchkeeper.profile.privacy import noised
 from watchkeeper.spec import Feature, Kind
 
 N = 1000
@@ -162,6 +163,20 @@ def test_any_window_is_summarized_and_written(numbers: list[Any], homes: list[An
     assert income is not None
     values = [value for value in rows["income"] if isinstance(value, float) and np.isfinite(value)]
     assert sum(bucket.count for bucket in income.buckets) == len(values)
+
+
+def test_a_profile_with_privacy_noise_gives_what_it_has() -> None:
+    # given
+    noisy = noised(window(raw(N, seed=2)), 1.0, np.random.default_rng(1))
+    # when
+    statistics = summarize(BASELINE.binning, noisy, SPEC)
+    check(SUGGESTED, BASELINE, noisy, SPEC)
+    # then
+    income = statistics.features[1].numerical
+    assert income is not None
+    assert (income.min, income.max, income.buckets) == (None, None, ())
+    assert income.sketch is not None
+    assert b"Infinity" not in statistics.to_json()
 
 
 # --- suggestions ------------------------------------------------------------------------------------------------------
