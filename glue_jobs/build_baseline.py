@@ -120,10 +120,10 @@ def _profiles(spec: ModelSpec, lines: DataFrame, binning: Binning, answered: Ans
 
     def observe(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            profile = binning.empty("", reference=True)
+            observer = binning.observer("", reference=True)
             for block in _blocks(spec, batch, answered):
-                profile = profile.merge(binning.observe(block, "", reference=True))
-            yield pd.DataFrame({"profile": [profile.to_json()]})
+                observer.add(block)
+            yield pd.DataFrame({"profile": [observer.profile().to_json()]})
 
     for row in lines.mapInPandas(observe, "profile binary").collect():
         yield Profile.from_json(bytes(row["profile"]), binning)

@@ -206,8 +206,9 @@ def _of_captures(metrics: ModelMetrics, *, missed: bool) -> dict[AlarmKind, Defi
     missing = Definition(
         _missing(metrics, quarter),
         1,
-        "The endpoint is used but captures nothing: check the disk of its instances (capture stops above 75 %), "
-        "its role and its capture settings.",
+        "The endpoint is used but no capture is profiled: was the model onboarded? Check the disk of its instances "
+        "(capture stops above 75 %), its role and its capture settings; of an attached endpoint also whether its "
+        "owner's bucket still sends events to EventBridge.",
         inclusive=True,
         points=4,
         of=4,

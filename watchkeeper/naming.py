@@ -22,6 +22,9 @@ MODEL_DIMENSION = "Model"
 VARIANT = "AllTraffic"
 """SageMaker refuses to update an endpoint whose variant changes its name, so it never changes."""
 
+FIRST_VERSION = "v1"
+"""The version that the template makes, or that an attached endpoint serves when it is attached."""
+
 PLATFORM_STACK = "Watchkeeper-Platform"
 
 
@@ -204,27 +207,35 @@ class CaptureKey:
         return hashlib.sha256(self.key.encode()).hexdigest()[:20]
 
 
-_TAIL = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/(?P<y>\d{4})/(?P<m>\d{2})/(?P<d>\d{2})/(?P<h>\d{2})/[^/]+$")
+_HOUR = r"(?P<y>\d{4})/(?P<m>\d{2})/(?P<d>\d{2})/(?P<h>\d{2})/[^/]+"
+_ATTACHED = re.compile(_HOUR)
+_OURS = re.compile(r"(?P<version>v[1-9]\d*)/[^/]+/[^/]+/" + _HOUR)
 
 
-def parse_capture_key(model: str, key: str, attached_prefix: str | None = None) -> CaptureKey:
+def attached_prefix(destination: str, endpoint: str) -> str:
+    """Prefix under which an endpoint that is not ours captures; `destination` is the prefix that its config names."""
+    return "/".join(filter(None, [destination.strip("/"), endpoint, VARIANT])) + "/"
+
+
+def parse_capture_key(model: str, key: str, attached: str | None = None) -> CaptureKey:
     """Read a capture object's key.
 
     Keys are `capture/<model>/<version>/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>`. An endpoint that Watchkeeper did not
-    create captures to `attached_prefix` instead; what it serves there is version `v1`.
+    create captures what it serves at first, version 1, to `<attached>yyyy/mm/dd/hh/<file>` instead: see
+    `attached_prefix`.
 
     Raises
     ------
     CaptureError
         The key is not of either form.
     """
-    version, rest = None, ""
+    version, match = FIRST_VERSION, None
     if key.startswith(capture_prefix(model)):
-        version, _, rest = key.removeprefix(capture_prefix(model)).partition("/")
-    elif attached_prefix is not None and key.startswith(attached_prefix):
-        version, rest = "v1", key.removeprefix(attached_prefix).lstrip("/")
-    match = _TAIL.match(rest)
-    if version is None or not re.fullmatch(r"v[1-9]\d*", version) or not match:
+        match = _OURS.fullmatch(key.removeprefix(capture_prefix(model)))
+        version = match["version"] if match else version
+    elif attached is not None and key.startswith(attached):
+        match = _ATTACHED.fullmatch(key.removeprefix(attached))
+    if match is None:
         raise CaptureError(
             f"The key {key!r} is not a capture of model {model!r}: expected "
             f"'{capture_prefix(model)}<version>/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>'. "

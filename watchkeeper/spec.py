@@ -16,6 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from watchkeeper import naming
 from watchkeeper.errors import ConfigError
 
 DEPLOYED_PACKAGE = "watchkeeper_model"
@@ -172,6 +173,33 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Attached:
+    """What the model's file says of an endpoint that Watchkeeper did not make.
+
+    Attributes
+    ----------
+    capture : destination of its data capture, as its endpoint config has it
+    artefacts : what its model loads, `s3://` URIs of objects, or of prefixes with a slash at the end
+    kms_keys : ARNs of the keys that its owner has encrypted captures and artefacts with
+    """
+
+    endpoint: str
+    capture: str
+    artefacts: tuple[str, ...] = ()
+    kms_keys: tuple[str, ...] = ()
+
+    @property
+    def bucket(self) -> str:
+        """Bucket of its captures."""
+        return self.capture.removeprefix("s3://").partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of its captures alone, for endpoints may share a destination."""
+        return naming.attached_prefix(self.capture.removeprefix("s3://").partition("/")[2], self.endpoint)
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One model, as its functions and jobs see it."""
 
@@ -185,13 +213,28 @@ class ModelSpec:
     drift: DriftMonitor
     retraining: Retraining
     rollout: Rollout
-    attached_capture_prefix: str | None = None
+    attached: Attached | None = None
     quality: QualityMonitor = QualityMonitor()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:
         """The features that profiles, findings and training sets may hold."""
         return tuple(feature for feature in self.features if not feature.personal)
+
+    def captures(self, bucket: str, version: str | None = None) -> tuple[tuple[str, str], ...]:
+        """Bucket and prefix of every place that holds captures, of one version or of all.
+
+        An attached endpoint writes what its first version is asked to its owner's bucket. As soon as Watchkeeper rolls
+        out a version, be it the first one anew, captures go to the data bucket (`bucket`).
+        """
+        ours = (bucket, naming.capture_prefix(self.name, version))
+        if self.attached is None or version not in (None, naming.FIRST_VERSION):
+            return (ours,)
+        return ((self.attached.bucket, self.attached.prefix), ours)
+
+    def parse_capture_key(self, key: str) -> naming.CaptureKey:
+        """Read the key of a capture object of this model: see `naming.parse_capture_key`."""
+        return naming.parse_capture_key(self.name, key, self.attached.prefix if self.attached else None)
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec always gives the same bytes."""
@@ -231,7 +274,8 @@ def _read(kind: Any, value: Any) -> Any:
         return kind(**{name: _read(hints[name], item) for name, item in value.items()})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return value
+        parts = [part for part in arguments if is_dataclass(part) and isinstance(value, Mapping)]
+        return _read(parts[0], value) if parts else value
     if origin is tuple:
         return tuple(_read(arguments[0], item) for item in value)
     if origin is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -54,7 +54,7 @@ def _handle(notice: Mapping[str, Any]) -> None:
         _read_again(spec, key, notice["time"])
         return
     try:
-        capture = naming.parse_capture_key(spec.name, key, spec.attached_capture_prefix)
+        capture = spec.parse_capture_key(key)
     except CaptureError as error:
         logger.warning("Skipped an object that is no capture", reason=str(error))
         return
@@ -97,20 +97,28 @@ def _quarantined(spec: ModelSpec, unreadable: Iterable[Unreadable]) -> bytes:
 
 
 def _read_again(spec: ModelSpec, key: str, time: str) -> None:
-    """Send every capture of a version through the queue, now that it has a baseline."""
+    """Send every recent capture of a version through the queue, now that it has a baseline."""
     version = key.removeprefix(naming.baseline_prefix(spec.name)).partition("/")[0]
     if key != naming.baseline_key(spec.name, version):
         return
-    bucket, prefix = os.environ["BUCKET"], naming.capture_prefix(spec.name, version)
-    if spec.attached_capture_prefix is not None and version == "v1":
-        bucket, prefix = os.environ["CAPTURE_BUCKET"], spec.attached_capture_prefix
+    since = datetime.fromisoformat(time) - timedelta(days=spec.retraining.window_days)
     entries = [
         {"time": time, "detail": {"bucket": {"name": bucket}, "object": {"key": capture}}}
+        for bucket, prefix in spec.captures(os.environ["BUCKET"], version)
         for capture in deployed.store(bucket).keys(prefix)
+        if _is_capture(spec, capture, since)
     ]
     for start in range(0, len(entries), _SENT_AT_ONCE):
         _send(entries[start : start + _SENT_AT_ONCE])
     logger.info("A new baseline: its version's captures are read again", version=version, captures=len(entries))
+
+
+def _is_capture(spec: ModelSpec, key: str, since: datetime) -> bool:
+    """Whether the key is a capture's, and nobody looks back further than that: an owner may keep theirs for years."""
+    try:
+        return spec.parse_capture_key(key).hour >= since
+    except CaptureError:
+        return False
 
 
 def _send(entries: list[dict[str, Any]]) -> None:

@@ -128,7 +128,10 @@ def test_an_attached_endpoint_is_monitored_without_code_and_gives_its_capture_pr
     model = parse(text + "retraining: {triggers: []}\n", "x")
     # then
     assert model.endpoint_name == "legacy"
-    assert model.spec().attached_capture_prefix == "data/capture"
+    spec = model.spec()
+    assert spec.attached is not None
+    assert (spec.attached.bucket, spec.attached.prefix) == ("old-bucket", "data/capture/legacy/AllTraffic/")
+    assert ModelSpec.from_json(spec.to_json()) == spec
     assert "needs a training script" in problem_of(text)
 
 

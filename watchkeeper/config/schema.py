@@ -6,7 +6,6 @@ deployed. `ModelConfig.spec()` gives the running parts their view of the model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +26,7 @@ EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 SQS_ARN = r"^arn:[^:]+:sqs:[^:]+:\d{12}:.+$"
 LAMBDA_ARN = r"^arn:[^:]+:lambda:[^:]+:\d{12}:function:.+$"
 HTTPS_URL = r"^https://.+$"
+KMS_ARN = r"^arn:[^:]+:kms:[^:]+:\d{12}:key/.+$"
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -87,6 +87,12 @@ class AttachEndpoint(Code):
 
     name: str = Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", description="The endpoint's name.")
     capture: S3Uri = Field(description="Its data capture destination (the bucket must send events to EventBridge).")
+    artefacts: tuple[S3Uri, ...] = Field(
+        (), description="What its model loads (archive, code): objects, or prefixes that end with a slash."
+    )
+    kms_keys: tuple[Annotated[str, Field(pattern=KMS_ARN)], ...] = Field(
+        (), description="ARNs of its owner's keys that encrypt captures or artefacts."
+    )
     source: Path | None = Field(None, description="Folder with train.py and inference.py, if it shall be retrained.")
 
 
@@ -419,6 +425,7 @@ class ModelConfig(Section):
     def spec(self) -> spec.ModelSpec:
         """The running parts' view of this model."""
         drift, retraining, rollout = self.monitors.drift, self.retraining, self.rollout
+        attach = self.endpoint.attach
         hours = drift.every.total_seconds() / 3600
         return spec.ModelSpec(
             name=self.name,
@@ -463,15 +470,9 @@ class ModelConfig(Section):
                 error_rate=rollout.error_rate,
                 probation_hours=max(1, int(self.rollback.probation.total_seconds() // 3600)),
             ),
-            attached_capture_prefix=self._attached_prefix(),
+            attached=spec.Attached(attach.name, attach.capture, attach.artefacts, attach.kms_keys) if attach else None,
             quality=self.monitors.data_quality.spec(),
         )
-
-    def _attached_prefix(self) -> str | None:
-        if self.endpoint.attach is None:
-            return None
-        match = re.fullmatch(r"s3://[^/]+/(.*)", self.endpoint.attach.capture)
-        return match[1] if match else None
 
 
 def _constraints(path: Path) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from watchkeeper import jsonio
 from watchkeeper.errors import BaselineError, ProfileError
 from watchkeeper.profile.binning import Binning
-from watchkeeper.profile.profile import Profile, merge_all, rebased
+from watchkeeper.profile.observer import Observer
+from watchkeeper.profile.profile import Profile, rebased
 
 if TYPE_CHECKING:
     from watchkeeper.capture import Block
@@ -67,13 +68,18 @@ class Baseline:
         BaselineError
             The blocks have fewer than `LEAST_ROWS` rows.
         """
-        empty = binning.empty("", reference=True)
-        reference = merge_all((binning.observe(block, "", reference=True) for block in blocks), empty)
-        return cls.of(model, version, created, binning, reference)
+        observer = binning.observer("", reference=True)
+        for block in blocks:
+            observer.add(block)
+        return cls.of(model, version, created, binning, observer.profile())
 
     def for_version(self, version: str) -> Baseline:
         """The same bins and reference for another version, under an id of its own."""
         return self._identified(self.model, version, self.created, self.binning, self.reference)
+
+    def observer(self) -> Observer:
+        """What counts the rows of any number of blocks into one profile against this baseline."""
+        return self.binning.observer(self.id)
 
     def observe(self, block: Block) -> Profile:
         """Profile the rows of a block against this baseline."""

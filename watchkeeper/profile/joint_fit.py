@@ -16,9 +16,9 @@ from statistics import NormalDist
 import numpy as np
 
 from watchkeeper.profile.category import CategoryBinning
-from watchkeeper.profile.column import ROWS_AT_ONCE, ColumnBinning, counter, observe_column
+from watchkeeper.profile.column import ColumnBinning, count, counter, observe_column
 from watchkeeper.profile.joint import HIGHEST_SCORE, SCORE_UNIT, JointBinning
-from watchkeeper.profile.layout import Floats, Scratch
+from watchkeeper.profile.layout import Floats
 from watchkeeper.profile.number import NumberBinning
 from watchkeeper.table import CategoryColumn, Column, NumberColumn
 
@@ -121,13 +121,9 @@ def _most_correlated(
     names = list(scores)
     rows = min(MOST_SAMPLED, len(features[names[0]]))
     matrix = np.empty((len(names), rows))
-    scratch = Scratch.of(min(rows, ROWS_AT_ONCE))
     for place, name in enumerate(names):
-        table = np.asarray(scores[name], np.float64)
-        counting = counter(name, binnings[name], _head(features[name], rows), table)
-        for start in range(0, rows, ROWS_AT_ONCE):
-            stop = min(start + ROWS_AT_ONCE, rows)
-            counting.add(start, stop, scratch, matrix[place, start:stop])
+        counting = counter(binnings[name], np.asarray(scores[name], np.float64))
+        count(counting, _head(features[name], rows), matrix[place])
     with np.errstate(invalid="ignore", divide="ignore"):
         strength = np.nan_to_num(np.abs(np.corrcoef(matrix)))
     np.fill_diagonal(strength, 0.0)
