@@ -41,7 +41,8 @@ class Monitors(Construct):
             dead_letters=dead_letters,
         )
         self.drift.reads(naming.profiles_prefix(context.name), naming.baseline_prefix(context.name))
-        self.drift.writes(naming.findings_prefix(context.name))
+        self.drift.reads(naming.compacted_prefix(context.name))
+        self.drift.writes(naming.findings_prefix(context.name), naming.compacted_prefix(context.name))
         state.read_by(self.drift)
         group = scheduler.CfnScheduleGroup(self, "Group", name=f"{context.name}--monitors")
         self._schedule(context, group, self.drift, context.spec.drift.schedule, dead_letters)

@@ -212,6 +212,21 @@ def hour_prefix(model: str, baseline_id: str, hour: datetime) -> str:
     return f"{profiles_prefix(model, baseline_id)}{hour:%Y/%m/%d/%H}/"
 
 
+def day_prefix(model: str, baseline_id: str, day: datetime) -> str:
+    """Prefix of the profiles of one UTC day."""
+    return f"{profiles_prefix(model, baseline_id)}{day:%Y/%m/%d}/"
+
+
+def compacted_prefix(model: str, baseline_id: str | None = None) -> str:
+    """Prefix of the hours whose profiles were put together, of one baseline."""
+    return f"compacted/{model}/" + (f"{baseline_id}/" if baseline_id else "")
+
+
+def compacted_key(model: str, baseline_id: str, hour: datetime) -> str:
+    """Where all the profiles of one closed UTC hour are kept as one."""
+    return f"{compacted_prefix(model, baseline_id)}{hour:%Y/%m/%d/%H}.json"
+
+
 def window_hours(end: datetime, hours: int) -> list[datetime]:
     """Starts of the UTC hours that the window of `hours` hours before `end` touches, oldest first."""
     last = (end - timedelta(microseconds=1)).replace(minute=0, second=0, microsecond=0)

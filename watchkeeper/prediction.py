@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from watchkeeper.cells import parse_category, parse_number
 from watchkeeper.errors import CaptureError
 from watchkeeper.spec import ModelSpec, Task
-from watchkeeper.table import parse_category, parse_number
 
 POSITIVE, NEGATIVE = "positive", "negative"
 """A binary model's labels, however the model spells them."""

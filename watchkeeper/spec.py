@@ -31,11 +31,16 @@ class Task(StrEnum):
 
 
 class Kind(StrEnum):
-    """How a feature's values are read and profiled."""
+    """How a feature's values are read and profiled.
+
+    Of a text only its length in characters is kept. A timestamp is ISO 8601 text, or (milli)seconds since 1970.
+    """
 
     NUMBER = "number"
     INTEGER = "integer"
     CATEGORY = "category"
+    TEXT = "text"
+    TIMESTAMP = "timestamp"
 
 
 class InputFormat(StrEnum):

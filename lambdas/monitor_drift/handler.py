@@ -16,12 +16,12 @@ from watchkeeper import naming
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.registry import Registry, Serving
 from watchkeeper.aws.store import Store
+from watchkeeper.aws.windows import StoredProfiles
 from watchkeeper.drift import compare, suspect_version
 from watchkeeper.findings import Findings, Verdict
 from watchkeeper.naming import Metric
-from watchkeeper.profile import Baseline, Profile
-from watchkeeper.profile.profile import merge_all
-from watchkeeper.spec import ModelSpec, deployed_spec
+from watchkeeper.profile import Baseline
+from watchkeeper.spec import deployed_spec
 
 MONITOR = "drift"
 
@@ -50,17 +50,12 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
     baseline = Baseline.from_json(stored)
     hours = naming.window_hours(end, spec.drift.window_hours)
-    findings = compare(baseline, _window(spec, baseline, hours), spec.drift, start=hours[0], end=end)
+    window = StoredProfiles(_store(), baseline, end).window(hours)
+    findings = compare(baseline, window, spec.drift, start=hours[0], end=end)
     key = naming.findings_key(spec.name, MONITOR, end)
     _store().put(key, findings.to_json())
     emit(spec.name, end, _metrics(findings, serving, end))
     return _answer(findings, key)
-
-
-def _window(spec: ModelSpec, baseline: Baseline, hours: list[datetime]) -> Profile:
-    """All profiles of the window. They are kept by baseline, so a version is judged by its own traffic alone."""
-    keys = (key for hour in hours for key in _store().keys(naming.hour_prefix(spec.name, baseline.id, hour)))
-    return merge_all((Profile.from_json(data) for data in _store().get_many(keys)), baseline.empty())
 
 
 def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric, float]:

@@ -58,7 +58,7 @@ def rows(n: int, random: np.random.Generator) -> dict[str, Column]:
         size = (2, 5, 12, 60, 60, 3)[place]
         shares = ZIPF[:size] / ZIPF[:size].sum()
         picked = LEVELS[random.choice(size, n, p=shares)].tolist()
-        columns[f"c{place}"] = CategoryColumn(
+        columns[f"c{place}"] = CategoryColumn.of(
             [None if hole else v for v, hole in zip(picked, random.random(n) < 0.01, strict=True)]
         )
     return columns
@@ -184,7 +184,7 @@ def holed(name: str, every: int, *, invalid: bool = False) -> Change:
 def replaced(name: str, value: str | None, every: int) -> Change:
     def change(columns: dict[str, Column]) -> dict[str, Column]:
         values = columns[name].values
-        return columns | {name: CategoryColumn([value if i % every == 0 else old for i, old in enumerate(values)])}
+        return columns | {name: CategoryColumn.of([value if i % every == 0 else old for i, old in enumerate(values)])}
 
     return change
 

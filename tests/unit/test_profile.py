@@ -26,7 +26,7 @@ names = st.lists(st.none() | st.sampled_from([f"level {i}" for i in range(150)])
 def block(values: list[float], categories: list[str | None], unreadable: int = 0) -> Block:
     return Block(
         rows=len(values),
-        features={"x": NumberColumn(np.array(values, float)), "c": CategoryColumn(categories)},
+        features={"x": NumberColumn(np.array(values, float)), "c": CategoryColumn.of(categories)},
         predictions={"y": NumberColumn(np.array(values[:1], float))},
     )
 

@@ -68,8 +68,8 @@ def test_a_plot_of_any_numbers_is_well_formed(values: list[float]) -> None:
 
 def test_a_plot_of_categories_shows_the_largest_and_what_is_new() -> None:
     # given
-    binning = CategoryBinning.fit(CategoryColumn(("rent",) * 80 + ("own & <co>",) * 20, invalid=0))
-    window = binning.observe(CategoryColumn(("rent",) * 50 + ("van",) * 50, invalid=0))
+    binning = CategoryBinning.fit(CategoryColumn.of(("rent",) * 80 + ("own & <co>",) * 20, invalid=0))
+    window = binning.observe(CategoryColumn.of(("rent",) * 50 + ("van",) * 50, invalid=0))
     # when
     svg = distribution(binning, [Series("baseline", binning.empty()), Series("after", window)])
     # then

@@ -39,10 +39,14 @@ class Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in order, however many."""
+        return (key for key, _ in self.tagged(prefix))
+
+    def tagged(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Key and entity tag, which changes with the content, of every object under a prefix, in order of keys."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         for page in pages:
             for item in page.get("Contents", ()):
-                yield item["Key"]
+                yield item["Key"], item["ETag"]
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
         """The bytes of many objects, read side by side, in order; objects that have gone are left out."""
@@ -53,11 +57,18 @@ class Store:
 
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
-        body = self._body(key)
-        return None if body is None else _lines(body.iter_chunks(_CHUNK))
+        chunks = self.chunks(key)
+        return None if chunks is None else _lines(chunks)
 
-    def _body(self, key: str) -> Any | None:
+    def chunks(self, key: str, start: int = 0) -> Iterator[bytes] | None:
+        """The object's bytes from `start` on, streamed in pieces cut anywhere; None when there is no such object."""
+        body = self._body(key, start)
+        return None if body is None else body.iter_chunks(_CHUNK)
+
+    def _body(self, key: str, start: int = 0) -> Any | None:
         try:
+            if start:
+                return self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-")["Body"]
             return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
