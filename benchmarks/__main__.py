@@ -18,7 +18,9 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     options.add_argument("part", nargs="+", choices=[*PARTS, "all"])
     options.add_argument("--no-demo", action="store_true", help="stack: leave out the demo (3 minutes)")
-    options.add_argument("--quick", action="store_true", help="speed: 100,000 rows once, to see whether all of it works")
+    options.add_argument(
+        "--quick", action="store_true", help="speed: 100,000 rows once, to see whether all of it works"
+    )
     options.add_argument("--no-peers", action="store_true", help="speed, verdicts: ours and the floor alone")
     options.add_argument("--windows", type=int, default=200, help="verdicts: windows of each scenario")
     options.add_argument("--seed", type=int, default=1, help="verdicts: another number, other windows")
@@ -35,7 +37,7 @@ def main() -> None:
 
             text = report.measure(quick=chosen.quick, with_peers=not chosen.no_peers)
         else:
-            from benchmarks import verdicts
+            from benchmarks.verdicts import report as verdicts
 
             text = verdicts.measure(chosen.rows, chosen.windows, chosen.seed, with_peers=not chosen.no_peers)
         (HERE / f"results-{part}.md").write_text(text)

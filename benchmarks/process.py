@@ -36,8 +36,8 @@ with open(report, "w") as file:
     json.dump([wall, used.ru_utime + used.ru_stime, used.ru_maxrss / kilo], file)
 sys.exit(done.returncode)
 """
-"""A process of its own around each command, so that peak memory is that command's and no other's. On Linux it adopts
-what the command leaves running (a JVM, say) and waits for that too; there it also keeps the command to so many cores."""
+"""A process of its own around each command, so that peak memory is that command's and no other's. On Linux it can keep
+the command to so many cores; then it also adopts what the command leaves running (a JVM, say), and waits for that."""
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,19 @@ from typing import Any
 from benchmarks.peers.detector import Columns, Detector, load
 
 DETECTORS = {
-    "evidently": ("evidently", "Report"),
-    "evidently_tests": ("evidently", "Tests"),
-    "nannyml": ("nannyml", "Univariate"),
-    "nannyml_multivariate": ("nannyml", "Multivariate"),
-    "alibi": ("alibi", "TabularDrift"),
-    "whylogs": ("whylogs", "Sketches"),
-    "frouros": ("frouros", "PerColumn"),
-    "deepchecks": ("deepchecks", "FeatureDrift"),
+    "evidently": "benchmarks.peers.evidently:Report",
+    "evidently_tests": "benchmarks.peers.evidently:Tests",
+    "nannyml": "benchmarks.peers.nannyml:Univariate",
+    "nannyml_multivariate": "benchmarks.peers.nannyml:Multivariate",
+    "alibi": "benchmarks.peers.alibi:TabularDrift",
+    "whylogs": "benchmarks.peers.whylogs:Sketches",
+    "frouros": "benchmarks.peers.frouros:PerColumn",
+    "deepchecks": "benchmarks.peers.deepchecks:FeatureDrift",
+    "watchkeeper": "benchmarks.verdicts.ours:Watchkeeper",
+    "model_monitor": "benchmarks.verdicts.rules:ModelMonitor",
+    "psi": "benchmarks.verdicts.rules:Psi",
 }
-"""Module and class of each; the libraries are imported by the classes alone."""
+"""Module and class of each; a peer's library is imported by its class alone."""
 
 
 def main() -> None:
@@ -40,8 +43,8 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     started = Clock()
     columns = Columns.read(chosen.folder)
-    module, name = DETECTORS[chosen.peer]
-    detector = getattr(importlib.import_module(f"benchmarks.peers.{module}"), name)(columns)
+    module, _, name = DETECTORS[chosen.peer].partition(":")
+    detector = getattr(importlib.import_module(module), name)(columns)
     imported = started.lap()
     work = speed if chosen.work == "speed" else verdicts
     print(json.dumps(work(detector, columns, chosen.folder, chosen.files, chosen.rows) | {"import": imported}))

@@ -1,7 +1,7 @@
 """Spark without a drift package: KS and PSI of every column by DataFrame operations, as such jobs are written.
 
-`python -m benchmarks.peers.spark FOLDER FILE` prints JSON like `benchmarks.peers.run speed`, in wall seconds: the work is
-done in a JVM, whose CPU only the parent process can count.
+`python -m benchmarks.peers.spark FOLDER FILE` prints JSON like `benchmarks.peers.run speed`, in wall seconds: the work
+is done in a JVM, whose CPU only the parent process can count.
 """
 
 from __future__ import annotations

@@ -1,0 +1,93 @@
+"""Part `speed` as tables: each program beside ours, with ratios; then how ours grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks import machine
+from benchmarks.speed import inputs, scale
+from benchmarks.speed.contest import FLOOR, OURS, STORED, THOROUGH, TITLES, Entry, contest
+
+PACKAGES = ("numpy", "pyarrow", "orjson", "pandas", "pyspark")
+_NOTES = """\
+CPU seconds (user and system) and peak memory are of the whole process, imports and reading included. The drift stage \
+is what comes after reading: learning the reference (100,000 rows) and judging the window. Each process has one core; \
+Spark has two, and its stages are in wall seconds. *Watchkeeper* makes its baseline from the reference within the run, \
+as the peers do; with the baseline stored it does what a deployed function does. Ratios are to the first row. Alerts \
+are columns beyond the tool's own threshold; two of the twenty features moved by .25 sd. deepchecks looks at a sample \
+of 100,000 rows, NannyML's multivariate detector at all columns together."""
+
+
+def measure(quick: bool, with_peers: bool) -> str:
+    """Measure and render."""
+    sizes = (100_000,) if quick else (100_000, 1_000_000)
+    repeats = 1 if quick else 3
+    inputs.prepare(sizes)
+    sections = []
+    for rows in sizes:
+        for suffix, source in (("parquet", "Parquet"), ("jsonl", "capture JSONL")):
+            found = contest(inputs.current(rows, suffix), repeats, with_peers)
+            sections.append(f"## {rows:,} rows × 20 features from {source}\n\n{_table(found)}\n\n{_targets(found)}")
+    grown = scale.growth(sizes, times=1 if quick else 3)
+    rows_at_scale = "\n".join([*scale.in_spark(max(sizes), repeats), *scale.month(repeats), *grown])
+    return (
+        f"# Measured: speed\n\nWritten by `python -m benchmarks speed{' --quick' if quick else ''}`: medians of "
+        f"{repeats}, all in one run.\n\n{machine.described(*PACKAGES)} The peers run on Python 3.11, with the pins in "
+        f"`benchmarks/peers/environments.py`.\n\n{_NOTES}\n\n"
+        + "\n\n".join(sections)
+        + f"\n\n## At scale\n\n| what | measured | target |\n|---|---|---|\n{rows_at_scale}\n"
+    )
+
+
+def _table(found: Mapping[str, Entry]) -> str:
+    rows = [
+        "| | CPU s | × ours | drift stage s | × ours | peak MB | × ours | import CPU s | alerts |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    ours = found[OURS]
+    for name, entry in found.items():
+        if entry.cost is None or ours.cost is None:
+            rows.append(f"| {TITLES[name]} | {entry.failure} |" + " |" * 7)
+            continue
+        cells = [
+            f"{entry.cost.cpu:.2f}",
+            _ratio(entry.cost.cpu, ours.cost.cpu),
+            _number(entry.drift),
+            _ratio(entry.drift, ours.drift),
+            f"{entry.cost.peak_mb:.0f}",
+            _ratio(entry.cost.peak_mb, ours.cost.peak_mb),
+            _number(entry.imported),
+            "" if entry.alerts is None else str(entry.alerts),
+        ]
+        rows.append(f"| {TITLES[name]} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _targets(found: Mapping[str, Entry]) -> str:
+    """The issue's targets that this file can tell of."""
+    ours, stored, floor = found[OURS].cost, found[STORED].cost, found.get(FLOOR, Entry()).cost
+    assert ours is not None
+    assert stored is not None
+    told = []
+    if floor is not None:
+        told.append(
+            f"Against the floor: {stored.cpu / floor.cpu:.2f} with the baseline stored, "
+            f"{ours.cpu / floor.cpu:.2f} with the baseline made in the run (target at 1 million rows: at most 1.5)."
+        )
+    peers = [(entry.drift, name) for name in THOROUGH if (entry := found.get(name)) and entry.drift]
+    drift = found[OURS].drift
+    if floor is None and peers and drift:
+        seconds, name = min(peers)
+        told.append(
+            f"Drift stage against the fastest peer that looks at all the rows, {TITLES[name]}: "
+            f"{seconds / drift:.1f} times as fast (target: at least 4)."
+        )
+    return " ".join(told)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _ratio(value: float | None, ours: float | None) -> str:
+    return "" if value is None or not ours else f"{value / ours:.2f}" if value < ours else f"{value / ours:.1f}"
