@@ -12,10 +12,8 @@ from infra import grants
 from infra import machine_steps as steps
 from infra.endpoint import FIRST_VERSION, RESPONSE_TYPES
 from infra.machine_steps import EXECUTION, NOW, Machine, State
-from infra.python_function import PythonFunction
 from infra.shared import ModelContext
-from infra.spark_jobs import SparkJobs
-from infra.state import ModelState
+from infra.tools import Tools
 from infra.transforms import answers, may_transform, transform
 from watchkeeper import naming, rollout
 from watchkeeper.message import Kind
@@ -42,27 +40,21 @@ class Onboarding(Construct):
         self,
         scope: Construct,
         context: ModelContext,
-        *,
-        state: ModelState,
-        jobs: SparkJobs,
-        notify: PythonFunction,
-        serving_role: iam.IRole,
+        tools: Tools,
         first: FirstVersion | None,
     ) -> None:
         super().__init__(scope, "Onboarding")
-        self._context, self._state, self._jobs, self._notify = context, state, jobs, notify
-        self._serving_role, self._first = serving_role, first
-        role = self._role()
-        machine = Machine(
+        self._context, self._state, self._jobs, self._notify = context, tools.state, tools.jobs, tools.notify
+        self._serving_role, self._first = tools.serving_role, first
+        self.machine = Machine(
             self,
             context,
             "onboarding",
-            role=role,
+            role=self._role(),
             comment=f"Makes the baseline of {context.name}'s version 1",
             states=self._states(),
             timeout_seconds=TIMEOUT_SECONDS,
         )
-        self.machine, self.arn = machine.machine, machine.arn
 
     def _states(self) -> dict[str, State]:
         first = self._first

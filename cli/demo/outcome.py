@@ -12,8 +12,7 @@ from cli.console import console
 from cli.demo.stage import Stage
 from watchkeeper import naming
 from watchkeeper.findings import Finding, Findings
-from watchkeeper.profile import Baseline, Profile
-from watchkeeper.profile.profile import merge_all
+from watchkeeper.profile import Baseline, Profile, merge_all
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
 
 HEALTHY, CHANGED, RECOVERED, FLAWED = "Before the change", "After the change", "On the new version", "Flawed version"
@@ -54,7 +53,7 @@ class Outcome:
         for hour in naming.window_hours(findings.end, max(hours, 1)):
             for key in self._keys(naming.hour_prefix(self.stage.model.name, baseline.id, hour)):
                 body = self.stage.cloud.client("s3").get_object(Bucket=self.stage.bucket, Key=key)["Body"].read()
-                parts.append(Profile.from_json(body))
+                parts.append(baseline.read(body))
         return merge_all(parts, baseline.empty())
 
     def _keys(self, prefix: str) -> list[str]:

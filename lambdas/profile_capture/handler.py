@@ -10,14 +10,13 @@ import base64
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import CaptureReader, Unreadable
@@ -27,16 +26,6 @@ from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 _SENT_AT_ONCE = 10
-
-
-@cache
-def _store(bucket: str) -> Store:
-    return Store(boto3.client("s3"), bucket)
-
-
-@cache
-def _queue() -> Any:
-    return boto3.client("sqs")
 
 
 @observed
@@ -69,12 +58,12 @@ def _handle(notice: Mapping[str, Any]) -> None:
     except CaptureError as error:
         logger.warning("Skipped an object that is no capture", reason=str(error))
         return
-    _profile(spec, _store(bucket), capture, at)
+    _profile(spec, deployed.store(bucket), capture, at)
 
 
 def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) -> None:
     """Profile one object against its version's baseline."""
-    data = _store(os.environ["BUCKET"])
+    data = deployed.store()
     stored = data.get(naming.baseline_key(spec.name, capture.version))
     if stored is None:
         logger.info("No baseline yet; the capture is read when there is one", version=capture.version)
@@ -117,7 +106,7 @@ def _read_again(spec: ModelSpec, key: str, time: str) -> None:
         bucket, prefix = os.environ["CAPTURE_BUCKET"], spec.attached_capture_prefix
     entries = [
         {"time": time, "detail": {"bucket": {"name": bucket}, "object": {"key": capture}}}
-        for capture in _store(bucket).keys(prefix)
+        for capture in deployed.store(bucket).keys(prefix)
     ]
     for start in range(0, len(entries), _SENT_AT_ONCE):
         _send(entries[start : start + _SENT_AT_ONCE])
@@ -125,7 +114,7 @@ def _read_again(spec: ModelSpec, key: str, time: str) -> None:
 
 
 def _send(entries: list[dict[str, Any]]) -> None:
-    answer = _queue().send_message_batch(
+    answer = deployed.client("sqs").send_message_batch(
         QueueUrl=os.environ["QUEUE_URL"],
         Entries=[
             {"Id": str(place), "MessageBody": jsonio.dumps(entry).decode()} for place, entry in enumerate(entries)

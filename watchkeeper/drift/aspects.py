@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from watchkeeper.drift import effect, evidence
 from watchkeeper.drift.evidence import Counts
@@ -106,7 +107,7 @@ def category_aspects(binning: CategoryBinning, window: CategoryProfile, referenc
 
 def known_counts(profile: CategoryProfile) -> Counts:
     """Rows of each level, and of all rarer known categories together."""
-    return _counts((*profile.counts, profile.rare))
+    return _counts([*profile.counts, profile.rare])
 
 
 def _category_values(window: Counts, reference: Counts) -> Aspect:
@@ -131,5 +132,5 @@ def _share(name: str, hits: int, n: int, before: int, m: int, threshold: float) 
     return Aspect(name, (p_value,), abs(hits / n - before / m), threshold, SHARE_CHANGE)
 
 
-def _counts(counts: tuple[int, ...]) -> Counts:
+def _counts(counts: ArrayLike) -> Counts:
     return np.asarray(counts, dtype=np.float64)

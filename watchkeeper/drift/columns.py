@@ -10,8 +10,14 @@ from watchkeeper.drift.aspects import Aspect, category_aspects, number_aspects
 from watchkeeper.drift.wording import Wording
 from watchkeeper.errors import ProfileError
 from watchkeeper.findings import Share
-from watchkeeper.profile import CategoryBinning, CategoryProfile, NumberBinning, NumberProfile
-from watchkeeper.profile.profile import ColumnBinning, ColumnProfile
+from watchkeeper.profile import (
+    CategoryBinning,
+    CategoryProfile,
+    ColumnBinning,
+    ColumnProfile,
+    NumberBinning,
+    NumberProfile,
+)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from watchkeeper.drift.columns import Pair, pair
 from watchkeeper.drift.evidence import cauchy, holm
 from watchkeeper.errors import BaselineError
 from watchkeeper.findings import Finding, Findings, Verdict
-from watchkeeper.profile import Baseline, Profile
-from watchkeeper.profile.profile import ColumnBinning, ColumnProfile
+from watchkeeper.profile import Baseline, ColumnBinning, ColumnProfile, Profile, TimeBinning
 from watchkeeper.spec import DriftMonitor
 
 SUSPECT_RATIO = 0.5
@@ -94,7 +93,7 @@ def _pairs(
     return [
         pair(name, bins, window[name], reference[name])
         for name, bins in binnings.items()
-        if window[name].rows and reference[name].rows
+        if not isinstance(bins, TimeBinning) and window[name].rows and reference[name].rows
     ]
 
 

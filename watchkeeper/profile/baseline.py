@@ -48,11 +48,14 @@ class Baseline:
         """
         if reference.rows < LEAST_ROWS:
             raise BaselineError(
-                f"The baseline of {model} {version} would have {reference.rows} rows; at least {LEAST_ROWS} are needed. "
-                "Give the model more training or holdout rows, and build the baseline again."
+                f"The baseline of {model} {version} would have {reference.rows} rows; at least {LEAST_ROWS} are "
+                "needed. Give the model more training or holdout rows, and build the baseline again."
             )
-        nameless = rebased(reference, "")
-        identity = _identity(_content(model, version, created, binning, nameless))
+        return cls._identified(model, version, created, binning, reference)
+
+    @classmethod
+    def _identified(cls, model: str, version: str, created: datetime, binning: Binning, reference: Profile) -> Baseline:
+        identity = _identity(_content(model, version, created, binning, rebased(reference, "")))
         return cls(identity, model, version, created, binning, rebased(reference, identity))
 
     @classmethod
@@ -70,7 +73,7 @@ class Baseline:
 
     def for_version(self, version: str) -> Baseline:
         """The same bins and reference for another version, under an id of its own."""
-        return Baseline.of(self.model, version, self.created, self.binning, self.reference)
+        return self._identified(self.model, version, self.created, self.binning, self.reference)
 
     def observe(self, block: Block) -> Profile:
         """Profile the rows of a block against this baseline."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from watchkeeper.profile import column, joint_fit
 from watchkeeper.profile.column import ROWS_AT_ONCE, ColumnBinning, Counter, fit_column
 from watchkeeper.profile.joint import JointBinning
 from watchkeeper.profile.layout import ROWS, UNREADABLE, Layout, Scratch, no_extremes
-from watchkeeper.profile.number import NumberBinning
 from watchkeeper.profile.profile import Profile
 
 if TYPE_CHECKING:

@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 _FLOAT = "f8"
 
 
-def pack(values: NDArray[np.int64] | NDArray[np.float64]) -> list[str]:
-    """Text form: the kind of its numbers (`i1` to `i8`, `f8`) and their bytes."""
-    if values.dtype == np.float64:
-        return [_FLOAT, _text(values.astype("<f8").tobytes())]
+def pack_floats(values: NDArray[np.float64]) -> list[str]:
+    """Text form of floats."""
+    return [_FLOAT, _text(values.astype("<f8").tobytes())]
+
+
+def pack(values: NDArray[np.int64]) -> list[str]:
+    """Text form of integers: the width of each (`i1` to `i8`), and their bytes."""
     width = _width(values)
     octets = values.astype("<i8").view(np.uint8).reshape(-1, 8)
     return [f"i{width}", _text(octets[:, :width].tobytes())]
 
 
 def unpack(packed: list[str]) -> NDArray[Any]:
-    """Read what `pack` wrote: int64 or float64.
+    """Read what `pack` or `pack_floats` wrote: int64 or float64.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def _width(values: NDArray[np.int64]) -> int:
     """Bytes that hold every value with its sign."""
     if not len(values):
         return 1
-    bits = max(int(values.max()).bit_length(), int(~values.min()).bit_length()) + 1
+    bits = max(int(np.max(values)).bit_length(), (~int(np.min(values))).bit_length()) + 1
     return (bits + 7) // 8
 
 

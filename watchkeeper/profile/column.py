@@ -64,8 +64,8 @@ def counter(name: str, binning: ColumnBinning, column: Column, scores: Floats | 
         return TimeCounter(column)
     kinds = " and ".join(type(item).__name__ for item in (binning, column))
     raise ProfileError(
-        f"Column {name!r} is of one kind in the baseline and of another in the rows ({kinds}). Build the baseline again "
-        "after changing a feature's type."
+        f"Column {name!r} is of one kind in the baseline and of another in the rows ({kinds}). Build the baseline "
+        "again after changing a feature's type."
     )
 
 

@@ -1,9 +1,9 @@
 """How columns go together: sums and cross-products of whole-numbered scores.
 
 Every row gets a score in each column: its bin's mean normal score, in 32nds, so that columns of any scale and kind
-compare. Missing values score 0, the middle. The sums Σ s_i and Σ s_i·s_j are integers, which float64 matrix products give
-exactly; correlations, and tests on them, are functions of these. The baseline also keeps the fourth-order sums that
-the variance of a correlation takes.
+compare. Missing values score 0, the middle. The sums Σ s_i and Σ s_i·s_j are integers, which float64 matrix products
+give exactly; correlations, and tests on them, are functions of these. The baseline also keeps the fourth-order sums
+that the variance of a correlation takes.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def _quantile(share: float) -> float:
 
 def _level_scores(binning: CategoryBinning, column: CategoryColumn, order: NumberColumn | None) -> tuple[int, ...]:
     """Scores of the levels and, last, of the rarer categories together."""
-    slot_of = {name: binning.slots - 1 for name in binning.rare}
+    slot_of = dict.fromkeys(binning.rare, binning.slots - 1)
     slot_of |= {name: slot for slot, name in enumerate(binning.levels)}
     slots = np.array([*(slot_of.get(level, binning.slots - 1) for level in column.levels), -1], np.int64)[column.codes]
     rows = np.bincount(slots[slots >= 0], minlength=binning.slots).astype(np.float64)

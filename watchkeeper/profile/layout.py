@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,8 @@ class Tally:
     @classmethod
     def blank(cls, shape: Shape) -> Tally:
         """The tally of no rows, on its own."""
-        return cls(*(np.zeros(size, np.int64) for size in (shape.counts, shape.sums, shape.moments)))
+        counts, sums, moments = (np.zeros(size, np.int64) for size in (shape.counts, shape.sums, shape.moments))
+        return cls(counts, sums, moments)
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,18 @@ class Layout:
         sections: dict[str, slice] = {}
         for name in ("counts", "sums", "moments"):
             ends = list(accumulate((getattr(shape, name) for shape in shapes), initial=start))
-            parts.append([slice(a, b) for a, b in zip(ends, ends[1:], strict=False)])
+            parts.append([slice(a, b) for a, b in pairwise(ends)])
             sections[name] = slice(start, ends[-1])
             start = ends[-1]
         for name, size in joint.items():
             sections[name] = slice(start, start + size)
             start += size
-        return cls(tuple(zip(*parts, strict=True)), sections)  # type: ignore[arg-type]  # three slices each
+        return cls(tuple(zip(*parts, strict=True)), sections)
 
     @property
     def size(self) -> int:
         """Length of the vector."""
-        return max(section.stop for section in self.sections.values())
+        return UNREADABLE + 1 + sum(self.lengths.values())
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -122,5 +123,9 @@ class Scratch:
     def of(cls, rows: int) -> Scratch:
         """Arrays for so many rows at once."""
         return cls(
-            np.empty(rows), np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows, bool), np.empty(rows, bool)
+            positions=np.empty(rows),
+            places=np.empty(rows, np.int64),
+            cells=np.empty(rows, np.int64),
+            inside=np.empty(rows, bool),
+            under=np.empty(rows, bool),
         )

@@ -37,7 +37,7 @@ def distinct(account: Mapping[str, int]) -> float:
     if len(account) < MOST_NAMES:
         return float(len(account))
     largest = max(int.from_bytes(_hash(name)) for name in account)
-    return (MOST_NAMES - 1) / ((largest + 1) / 256**_HASH_BYTES)
+    return float((MOST_NAMES - 1) / ((largest + 1) / (1 << 8 * _HASH_BYTES)))
 
 
 def _hash(name: str) -> bytes:

@@ -2,8 +2,8 @@
 
 Bin i holds the values in [edges[i-1], edges[i]). The first bin is below the baseline's least value and the last above
 its greatest, so both are empty in the baseline's own rows and values out of range are a count like any other. A value
-is kept as whole units, powers of two, from its bin's left edge (see `units`), so that means and deviations are functions
-of integers alone: no sum of floats, whose last digits would depend on the order.
+is kept as whole units, powers of two, from its bin's left edge (see `units`), so that means and deviations are
+functions of integers alone: no sum of floats, whose last digits would depend on the order.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class NumberBinning:
     """Bins of one numeric column, fixed by the baseline; `number_fit.fit` chooses them.
 
     With a grid, x lies on it when 0 ≤ t < top for t = (x − start)·2**−exponent as float64 rounds it, in the cell
-    ⌊t⌋ >> 6. That arithmetic is the definition there; it differs from the edges by less than a unit. Everywhere else, and
-    in a column without a grid, the edges decide.
+    ⌊t⌋ >> 6. That arithmetic is the definition there; it differs from the edges by less than a unit. Everywhere else,
+    and in a column without a grid, the edges decide.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class NumberBinning:
         """JSON form."""
         return {
             "kind": "number",
-            "edges": codec.pack(self.cuts),
+            "edges": codec.pack_floats(self.cuts),
             "exponents": codec.pack(np.asarray(self.exponents, np.int64)),
             "origin": self.origin,
             "exponent": self.exponent,

@@ -1,8 +1,8 @@
 """Counting a numeric column's rows: the one hot loop of profiling.
 
 On the grid a row costs a subtraction, a multiplication, two comparisons, a shift and two histograms over cells; cells
-become bins once a block. Rows that are off the grid (missing, infinite, in the tails or beyond), and all rows of a column
-without one, are searched. Every float here is an integer below 2**53, so each sum is exact, whatever its order.
+become bins once a block. Rows that are off the grid (missing, infinite, in the tails or beyond), and all rows of a
+column without one, are searched. Every float here is an integer below 2**53, so each sum is exact, whatever its order.
 """
 
 from __future__ import annotations
@@ -140,7 +140,8 @@ def _bins_of_cells(grid: Grid) -> Integers:
 
 def _widen(tally: Tally, values: Floats) -> None:
     """Let the extremes take in these values' finite ones."""
-    least, greatest = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+    least = float(np.fmin.reduce(values))  # type: ignore[call-overload]  # which passes over NaN
+    greatest = float(np.fmax.reduce(values))
     if abs(least) > LARGEST or abs(greatest) > LARGEST:
         kept: Sequence[float] = values[np.abs(values) <= LARGEST].tolist()
         least, greatest = min(kept), max(kept)

@@ -71,9 +71,7 @@ class Profile:
     @property
     def features(self) -> Mapping[str, ColumnProfile]:
         """A view of each feature."""
-        return {
-            name: bins.view(self.tally(place)) for place, (name, bins) in enumerate(self.binning.features.items())
-        }
+        return {name: bins.view(self.tally(place)) for place, (name, bins) in enumerate(self.binning.features.items())}
 
     @property
     def predictions(self) -> Mapping[str, ColumnProfile]:
@@ -135,7 +133,7 @@ class Profile:
             "rows": self.rows,
             "unreadable": self.unreadable,
             "sections": {name: codec.pack(self.vector[part]) for name, part in self.layout.sections.items()},
-            "extremes": codec.pack(self.extremes.ravel()),
+            "extremes": codec.pack_floats(self.extremes.ravel()),
             "names": {str(place): dict(found) for place, found in enumerate(self.names) if found},
         }
 

@@ -110,7 +110,7 @@ class TimeCounter:
             own.counts[_HOURS:_WEEKDAYS] += np.bincount(whole % _DAY // 3600, minlength=HOURS)
             own.counts[_WEEKDAYS:] += np.bincount((whole // _DAY + _EPOCH_WEEKDAY) % WEEKDAYS, minlength=WEEKDAYS)
             least, greatest = own.extremes
-            own.extremes[:] = min(least, dates.min() + 0.0), max(greatest, dates.max() + 0.0)
+            own.extremes[:] = min(least, float(np.min(dates)) + 0.0), max(greatest, float(np.max(dates)) + 0.0)
 
     def finish(self, tally: Tally) -> None:
         """Add all that was counted to a tally of none."""
