@@ -1,12 +1,14 @@
 """The scores of the joint part, and which columns it looks at when there are many.
 
 A number's score is its bin's mean normal score under the baseline: what a standard normal variable is on average
-within the same quantiles. A category's levels are first put in order, by the mean predicted score of their rows where
-predictions are given, else by how frequent they are; then they get scores in the same way.
+within the same quantiles. A category's levels are first put in order by name (numbers by size), then they get scores in
+the same way. An order found in the rows themselves, by frequency or mean prediction, would fit their noise: with 200
+levels the baseline's correlations then are too large, and every healthy window seems to have lost some.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from statistics import NormalDist
@@ -35,17 +37,14 @@ def fit_joint(
     prediction_binnings: Mapping[str, ColumnBinning],
 ) -> JointBinning | None:
     """Scores of the columns that vary; None when fewer than two do."""
-    outcome = predictions[prediction] if prediction else None
-    rows = max((len(column) for column in features.values()), default=0)
-    order = outcome if isinstance(outcome, NumberColumn) and len(outcome) == rows else None
     kept: dict[str, tuple[int, ...]] = {}
     for name, column in features.items():
-        scores = _scores(binnings[name], column, order)
+        scores = _scores(binnings[name], column)
         if len(set(scores)) > 1:
             kept[name] = scores
     predicted = None
     if prediction is not None:
-        scores = _scores(prediction_binnings[prediction], predictions[prediction], None)
+        scores = _scores(prediction_binnings[prediction], predictions[prediction])
         predicted = (prediction, scores) if len(set(scores)) > 1 else None
     room = MOST_COLUMNS - (predicted is not None)
     if len(kept) > room:
@@ -60,12 +59,12 @@ def fit_joint(
     )
 
 
-def _scores(binning: ColumnBinning, column: Column, order: NumberColumn | None) -> tuple[int, ...]:
+def _scores(binning: ColumnBinning, column: Column) -> tuple[int, ...]:
     if isinstance(binning, NumberBinning):
         profile = observe_column(binning, column)
         return _normal_scores(np.asarray(profile.counts, np.float64))  # type: ignore[union-attr]  # a number's
     if isinstance(binning, CategoryBinning) and isinstance(column, CategoryColumn):
-        return _level_scores(binning, column, order)
+        return _level_scores(binning, column)
     return ()
 
 
@@ -89,23 +88,27 @@ def _quantile(share: float) -> float:
     return min(max(_NORMAL.inv_cdf(share), -4.0), 4.0) if 1e-12 < share < 1 - 1e-12 else (4.0 if share > 0.5 else -4.0)
 
 
-def _level_scores(binning: CategoryBinning, column: CategoryColumn, order: NumberColumn | None) -> tuple[int, ...]:
+def _level_scores(binning: CategoryBinning, column: CategoryColumn) -> tuple[int, ...]:
     """Scores of the levels and, last, of the rarer categories together."""
     slot_of = dict.fromkeys(binning.rare, binning.slots - 1)
     slot_of |= {name: slot for slot, name in enumerate(binning.levels)}
     slots = np.array([*(slot_of.get(level, binning.slots - 1) for level in column.levels), -1], np.int64)[column.codes]
     rows = np.bincount(slots[slots >= 0], minlength=binning.slots).astype(np.float64)
-    rank = -rows
-    if order is not None:
-        known = (slots >= 0) & np.isfinite(order.values)
-        held = np.bincount(slots[known], minlength=binning.slots)
-        sums = np.bincount(slots[known], weights=order.values[known], minlength=binning.slots)
-        rank = np.divide(sums, held, out=np.zeros(binning.slots), where=held > 0)
-    ordered = np.lexsort((np.arange(binning.slots), rank))
+    by_name = sorted(range(len(binning.levels)), key=lambda slot: _natural(binning.levels[slot]))
+    ordered = np.array([*by_name, binning.slots - 1])
     scores = np.zeros(binning.slots, np.int64)
     scores[ordered] = _normal_scores(rows[ordered])
     scores[rows == 0] = 0
     return tuple(scores.tolist())
+
+
+def _natural(name: str) -> tuple[float, str]:
+    """Numbers by size, before all other names."""
+    try:
+        value = float(name)
+    except ValueError:
+        return math.inf, name
+    return (value, name) if math.isfinite(value) else (math.inf, name)
 
 
 def _most_correlated(
