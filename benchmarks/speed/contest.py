@@ -27,11 +27,12 @@ THOROUGH = ("frouros", "nannyml", "alibi", "whylogs", "evidently", "spark")
 
 @dataclass(frozen=True)
 class Entry:
-    """One program: medians of its runs, or why there are none."""
+    """One program: medians of its runs, or why there are none. `parse` is what the floor took without its imports."""
 
     cost: Cost | None = None
     drift: float | None = None
     imported: float | None = None
+    parse: float | None = None
     alerts: int | None = None
     failure: str = ""
 
@@ -44,6 +45,7 @@ class Entry:
             process.median([run.cost for run in runs]),
             _median(results, "drift"),
             _median(results, "import"),
+            _median(results, "parse"),
             None if alerts is None else len(alerts),
         )
 
