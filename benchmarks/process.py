@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,11 @@ def run(command: Sequence[object], environment: Mapping[str, str] | None = None,
         if done.returncode:
             raise ChildFailed(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
         return Run(Cost(*json.loads(report.read_text())), done.stdout)
+
+
+def progress(*words: object) -> None:
+    """Tell whoever waits what is measured now."""
+    print(time.strftime("%H:%M:%S"), *words, file=sys.stderr, flush=True)
 
 
 def one_thread() -> dict[str, str]:

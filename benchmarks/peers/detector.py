@@ -56,7 +56,7 @@ class Detector(ABC):
 
     @abstractmethod
     def fit(self, reference: Any, rows: int) -> None:
-        """Learn the reference (a DataFrame), for windows of so many rows."""
+        """Learn the reference (a DataFrame), for windows of so many rows; 0 for the tool's own default."""
 
     @abstractmethod
     def judge(self, window: Any) -> Judgement:

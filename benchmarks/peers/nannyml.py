@@ -17,11 +17,11 @@ class Univariate(Detector):
         self._columns, self._make = columns, nannyml.UnivariateDriftCalculator
 
     def fit(self, reference: Any, rows: int) -> None:
-        self._calculator = self._make(column_names=self._columns.all, chunk_size=rows)
+        self._calculator = self._make(column_names=self._columns.all, chunk_size=rows or None)
         self._calculator.fit(reference)
 
     def judge(self, window: Any) -> Judgement:
-        return self.judge_all([window])[0]
+        return _merged(self.judge_all([window]))
 
     def judge_all(self, windows: Sequence[Any]) -> list[Judgement]:
         found = self._calculator.calculate(_joined(windows)).filter(period="analysis").to_df()
@@ -45,11 +45,11 @@ class Multivariate(Detector):
         self._columns, self._make = columns, nannyml.DataReconstructionDriftCalculator
 
     def fit(self, reference: Any, rows: int) -> None:
-        self._calculator = self._make(column_names=self._columns.all, chunk_size=rows)
+        self._calculator = self._make(column_names=self._columns.all, chunk_size=rows or None)
         self._calculator.fit(reference)
 
     def judge(self, window: Any) -> Judgement:
-        return self.judge_all([window])[0]
+        return _merged(self.judge_all([window]))
 
     def judge_all(self, windows: Sequence[Any]) -> list[Judgement]:
         found = self._calculator.calculate(_joined(windows)).filter(period="analysis").to_df()["reconstruction_error"]
@@ -59,6 +59,15 @@ class Multivariate(Detector):
             Judgement({JOINT: float(distance)}, frozenset([JOINT] if alert else []))
             for distance, alert in zip(distances, found["alert"], strict=True)
         ]
+
+
+def _merged(chunks: Sequence[Judgement]) -> Judgement:
+    """Of a window that was judged in chunks: the largest distances, and every alert."""
+    names = chunks[0].distances
+    return Judgement(
+        {name: max(chunk.distances[name] for chunk in chunks) for name in names},
+        frozenset().union(*(chunk.alerts for chunk in chunks)),
+    )
 
 
 def _joined(windows: Sequence[Any]) -> Any:

@@ -30,11 +30,17 @@ class Entry:
     """One program: medians of its runs, or why there are none. `parse` is what the floor took without its imports."""
 
     cost: Cost | None = None
-    drift: float | None = None
+    learn: float | None = None
+    judge: float | None = None
     imported: float | None = None
     parse: float | None = None
     alerts: int | None = None
     failure: str = ""
+
+    @property
+    def drift(self) -> float | None:
+        """All that comes after reading."""
+        return None if self.learn is None or self.judge is None else self.learn + self.judge
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> Entry:
@@ -43,7 +49,8 @@ class Entry:
         alerts = results[0].get("alerts")
         return cls(
             process.median([run.cost for run in runs]),
-            _median(results, "drift"),
+            _median(results, "learn"),
+            _median(results, "judge"),
             _median(results, "import"),
             _median(results, "parse"),
             None if alerts is None else len(alerts),
@@ -57,6 +64,7 @@ def contest(file: Path, repeats: int, with_peers: bool) -> dict[str, Entry]:
     runs: dict[str, list[Run]] = {name: [] for name in commands if name not in failures}
     for _ in range(repeats):
         for name in list(runs):
+            process.progress(TITLES[name], "on", file.name)
             try:
                 cores = 2 if name == "spark" else 1
                 runs[name].append(process.run(commands[name], one_thread(), cores))

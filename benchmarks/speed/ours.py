@@ -24,6 +24,8 @@ from watchkeeper.spec import ModelSpec  # noqa: E402
 from watchkeeper.table import concatenate  # noqa: E402
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CHUNK = 1 << 20
+"""Bytes that are read at once, as from S3."""
 Item = TypeVar("Item")
 
 
@@ -31,7 +33,7 @@ class Stages:
     """CPU seconds by stage; reading and observing take turns."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds = {"learn": 0.0}
         self._last = time.process_time()
 
     def end(self, stage: str) -> None:
@@ -61,12 +63,13 @@ def main() -> None:
         stages.end("load")
     else:
         baseline = learn(chosen.folder / "reference.parquet", spec, stages)
-    profile = baseline.empty()
+    observer = baseline.observer()
     for block in stages.reading(read(chosen.file, spec), "load"):
-        profile = profile.merge(baseline.observe(block))
-        stages.end("drift")
+        observer.add(block)
+        stages.end("judge")
+    profile = observer.profile()
     findings = compare(baseline, profile, spec.drift, start=NOW, end=NOW + timedelta(hours=1))
-    stages.end("drift")
+    stages.end("judge")
     alerts = [finding.feature for finding in (*findings.features, *findings.predictions) if finding.drifted]
     imported = {"import": IMPORTED, "rows": profile.rows, "unreadable": profile.unreadable}
     print(json.dumps({**imported, **stages.seconds, "alerts": sorted(alerts), "verdict": findings.verdict}))
@@ -80,7 +83,7 @@ def learn(path: Path, spec: ModelSpec, stages: Stages) -> Baseline:
     features = {name: concatenate(block.features[name] for block in read) for name in read[0].features}
     predictions = {name: concatenate(block.predictions[name] for block in read) for name in read[0].predictions}
     baseline = Baseline.build(spec.name, "v1", NOW, Binning.fit(features, predictions), read)
-    stages.end("drift")
+    stages.end("learn")
     return baseline
 
 
@@ -92,7 +95,7 @@ def read(path: Path, spec: ModelSpec) -> Iterator[Block]:
         yield from blocks(path, spec)
         return
     with path.open("rb") as file:
-        yield from CaptureReader(spec).blocks(file)
+        yield from CaptureReader(spec).blocks(iter(lambda: file.read(CHUNK), b""))
 
 
 IMPORTED = time.process_time() - _STARTED

@@ -10,8 +10,8 @@ from benchmarks.speed.contest import FLOOR, OURS, STORED, THOROUGH, TITLES, Entr
 
 PACKAGES = ("numpy", "pyarrow", "orjson", "pandas", "pyspark")
 _NOTES = """\
-CPU seconds (user and system) and peak memory are of the whole process, imports and reading included. The drift stage \
-is what comes after reading: learning the reference (100,000 rows) and judging the window. Each process has one core; \
+CPU seconds (user and system) and peak memory are of the whole process, imports and reading included. After reading \
+comes the drift stage: to learn the reference (100,000 rows) and to judge the window. Each process has one core; \
 Spark has two, and its stages are in wall seconds. *Watchkeeper* makes its baseline from the reference within the run, \
 as the peers do; with the baseline stored it does what a deployed function does. Ratios are to the first row. Alerts \
 are columns beyond the tool's own threshold; two of the twenty features moved by .25 sd. deepchecks looks at a sample \
@@ -41,18 +41,19 @@ def measure(quick: bool, with_peers: bool) -> str:
 
 def _table(found: Mapping[str, Entry]) -> str:
     rows = [
-        "| | CPU s | × ours | drift stage s | × ours | peak MB | × ours | import CPU s | alerts |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| | CPU s | × ours | learn s | judge s | both, × ours | peak MB | × ours | import CPU s | alerts |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     ours = found[OURS]
     for name, entry in found.items():
         if entry.cost is None or ours.cost is None:
-            rows.append(f"| {TITLES[name]} | {entry.failure} |" + " |" * 7)
+            rows.append(f"| {TITLES[name]} | {entry.failure} |" + " |" * 8)
             continue
         cells = [
             f"{entry.cost.cpu:.2f}",
             _ratio(entry.cost.cpu, ours.cost.cpu),
-            _number(entry.drift),
+            _number(entry.learn),
+            _number(entry.judge),
             _ratio(entry.drift, ours.drift),
             f"{entry.cost.peak_mb:.0f}",
             _ratio(entry.cost.peak_mb, ours.cost.peak_mb),
@@ -65,23 +66,23 @@ def _table(found: Mapping[str, Entry]) -> str:
 
 def _targets(found: Mapping[str, Entry]) -> list[str]:
     """The issue's targets that this file can tell of."""
-    ours, stored, floor = found[OURS].cost, found[STORED].cost, found.get(FLOOR, Entry()).parse
-    assert ours is not None
-    assert stored is not None
+    ours, stored, floor = found[OURS], found[STORED], found.get(FLOOR, Entry()).parse
+    assert ours.cost is not None
+    assert stored.cost is not None
     told = []
     if floor is not None:
         told.append(
-            f"The floor's parse without its imports: {floor:.2f} CPU s. Against it: {stored.cpu / floor:.2f} with the "
-            f"baseline stored, {ours.cpu / floor:.2f} with the baseline made in the run (target at 1 million rows: at "
+            f"The floor's parse without its imports: {floor:.2f} CPU s. Against it: {stored.cost.cpu / floor:.2f} with the "
+            f"baseline stored, {ours.cost.cpu / floor:.2f} with the baseline made in the run (target at 1 million rows: at "
             "most 1.5)."
         )
     peers = [(entry.drift, name) for name in THOROUGH if (entry := found.get(name)) and entry.drift]
-    drift = found[OURS].drift
-    if floor is None and peers and drift:
+    if floor is None and peers and ours.drift and stored.drift:
         seconds, name = min(peers)
         told.append(
             f"Drift stage against the fastest peer that looks at all the rows, {TITLES[name]}: "
-            f"{seconds / drift:.1f} times as fast (target: at least 4)."
+            f"{seconds / ours.drift:.1f} times as fast, {seconds / stored.drift:.1f} with the baseline stored (target: at least "
+            "4)."
         )
     return told
 

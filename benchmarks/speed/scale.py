@@ -14,6 +14,7 @@ from benchmarks.speed import inputs
 
 def in_spark(rows: int, repeats: int) -> list[str]:
     """Rows a second at local[2]."""
+    process.progress("captures in Spark")
     inputs.prepare_parts(rows)
     speeds = {}
     for how in ("ours", "lines"):

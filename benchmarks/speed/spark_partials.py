@@ -60,9 +60,10 @@ def ours(keys: Any, folder: Path) -> int:
         baseline = Baseline.from_json(text)
         for batch in batches:
             for path in batch["path"].to_pylist():
-                profiles = (baseline.observe(block) for block in read(Path(path), spec))
-                profile = merge_all(profiles, baseline.empty())
-                yield pa.RecordBatch.from_pydict({"profile": [profile.to_json()]})
+                observer = baseline.observer()
+                for block in read(Path(path), spec):
+                    observer.add(block)
+                yield pa.RecordBatch.from_pydict({"profile": [observer.profile().to_json()]})
 
     baseline = Baseline.from_json(text)
     found = keys.mapInArrow(observe, "profile binary").collect()

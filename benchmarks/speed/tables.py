@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from watchkeeper.capture import PREDICTED_LABEL, PREDICTED_SCORE, Block
-from watchkeeper.prediction import NEGATIVE, POSITIVE
+from watchkeeper.capture import CONFIDENCE, PREDICTED_LABEL, PREDICTED_SCORE, Block
+from watchkeeper.capture.prediction import NEGATIVE, POSITIVE
 from watchkeeper.spec import Kind, ModelSpec
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, coded_column, whole_numbers
 
@@ -24,7 +25,7 @@ def blocks(path: Path, spec: ModelSpec) -> Iterator[Block]:
     with pq.ParquetFile(path, read_dictionary=categories) as file:
         for batch in file.iter_batches(ROWS, columns=[*kinds, "score"], use_threads=False):
             features = {name: _column(batch[name], kind) for name, kind in kinds.items()}
-            yield Block(batch.num_rows, features, _predictions(batch["score"], spec.output.threshold))
+            yield Block(batch.num_rows, features, predictions(batch["score"].to_numpy(zero_copy_only=False), spec.output.threshold))
 
 
 def _column(values: pa.Array, kind: Kind) -> Column:
@@ -35,7 +36,8 @@ def _column(values: pa.Array, kind: Kind) -> Column:
     return whole_numbers(numbers) if kind is Kind.INTEGER else NumberColumn(numbers)
 
 
-def _predictions(values: pa.Array, threshold: float) -> dict[str, Column]:
-    scores = values.to_numpy(zero_copy_only=False)
+def predictions(scores: NDArray[np.float64], threshold: float) -> dict[str, Column]:
+    """What captures of a binary model's scores are read as."""
     labels = CategoryColumn((scores >= threshold).astype(np.int32), (NEGATIVE, POSITIVE))
-    return {PREDICTED_LABEL: labels, PREDICTED_SCORE: NumberColumn(scores)}
+    confidence = NumberColumn(np.maximum(scores, 1 - scores))
+    return {PREDICTED_LABEL: labels, PREDICTED_SCORE: NumberColumn(scores), CONFIDENCE: confidence}

@@ -48,6 +48,7 @@ class Statement:
 
 def ask(tool: str, plan: Plan) -> Statement:
     """Have one tool judge all windows."""
+    process.progress(TOOLS[tool], "on windows of", plan.rows)
     if tool in environments.PEERS and (reason := environments.install(tool)):
         return Statement({}, failure=reason)
     python = environments.PEERS[tool].python if tool in environments.PEERS else Path(sys.executable)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from benchmarks import model
 from benchmarks.peers.detector import JOINT, Columns, Detector, Judgement, surprise
+from benchmarks.speed.tables import predictions
 from benchmarks.verdicts.windows import SCORE
-from watchkeeper.capture import PREDICTED_LABEL, PREDICTED_SCORE, Block
+from watchkeeper.capture import Block
 from watchkeeper.drift import compare
 from watchkeeper.findings import Verdict
-from watchkeeper.prediction import NEGATIVE, POSITIVE
 from watchkeeper.profile import Baseline, Binning
-from watchkeeper.table import CategoryColumn, Column, NumberColumn, coded_column
+from watchkeeper.table import Column, NumberColumn, coded_column
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -49,6 +47,4 @@ class Watchkeeper(Detector):
             else:
                 codes, levels = values.factorize()
                 features[feature.name] = coded_column(feature.kind, list(levels), codes)
-        scores = table[SCORE].to_numpy()
-        labels = CategoryColumn((scores >= self._spec.output.threshold).astype(np.int32), (NEGATIVE, POSITIVE))
-        return Block(len(table), features, {PREDICTED_LABEL: labels, PREDICTED_SCORE: NumberColumn(scores)})
+        return Block(len(table), features, predictions(table[SCORE].to_numpy(), self._spec.output.threshold))

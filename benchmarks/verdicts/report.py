@@ -15,12 +15,12 @@ from benchmarks.scenarios import NONE, SCENARIOS
 from benchmarks.verdicts.judges import OWN, TOOLS, Statement, ask
 from benchmarks.verdicts.rates import any_alert, as_shipped, moved
 from benchmarks.verdicts.windows import CALIBRATION, SCORE, Plan, prepare
-from watchkeeper.capture import PREDICTED_LABEL, PREDICTED_SCORE
+from watchkeeper.capture import CONFIDENCE, PREDICTED_LABEL, PREDICTED_SCORE
 
 RESULTS = Path(__file__).parents[1] / "verdicts.json"
 TOO_OFTEN = 0.05
 """A tool with more false alarms is judged a second time, with thresholds moved to `model.ALPHA`."""
-ANSWERS = frozenset({SCORE, PREDICTED_LABEL, PREDICTED_SCORE})
+ANSWERS = frozenset({SCORE, PREDICTED_LABEL, PREDICTED_SCORE, CONFIDENCE})
 
 
 def measure(rows: Sequence[int], windows: int, seed: int, with_peers: bool) -> str:
