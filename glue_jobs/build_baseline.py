@@ -7,6 +7,7 @@ holdout (from a file) is like the rest of its file, so then the training rows ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from glue_jobs.job import arguments, session
-from watchkeeper import jsonio, naming, payload
+from watchkeeper import jsonio, naming
 from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
-from watchkeeper.capture import Block, CaptureReader, prediction_columns
+from watchkeeper.capture import Block, CaptureReader, payload, prediction_columns
+from watchkeeper.drift import Calibration
 from watchkeeper.errors import BaselineError, DatasetError
 from watchkeeper.holdout import read_answers
 from watchkeeper.profile import Baseline, Binning, Profile, merge_all
@@ -31,6 +33,8 @@ from watchkeeper.trainingset import HOLDOUT_FEATURES, MANIFEST, TRAIN, Manifest,
 SAMPLE_CELLS = 10_000_000
 """Bins are fitted on a sample of about so many values, held by the driver; the reference counts all rows."""
 VERIFIED_ROWS = 20
+MOST_CHUNKS = 64
+LINES = "line string, train boolean, key string, place long"
 CONTENT_TYPES = {InputFormat.CSV: "text/csv", InputFormat.JSON: "application/json"}
 
 
@@ -55,6 +59,9 @@ def main() -> None:
     created = datetime.fromisoformat(options["NOW"])
     baseline = Baseline.of(spec.name, version, created, binning, reference)
 
+    if manifest.split is Split.RECENT:  # the rows are in order of time
+        calibration = _calibration(spec, lines, baseline, answered, manifest.holdout_rows)
+        data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
     data.put(naming.baseline_key(spec.name, version), baseline.to_json())  # last: it starts the profiling
 
@@ -83,9 +90,8 @@ def _lines(spark: SparkSession, bucket: str, prefix: str, manifest: Manifest) ->
                 lines = [line.decode() for line in store(bucket).lines(key) or () if line]
                 yield pd.DataFrame({"line": lines, "train": train, "key": key, "place": range(len(lines))})
 
-    schema = "line string, train boolean, key string, place long"
     objects = spark.createDataFrame(keys, "key string, train boolean").repartition(max(1, len(keys)))
-    return objects.mapInPandas(read, schema).repartition(spark.sparkContext.defaultParallelism)
+    return objects.mapInPandas(read, LINES).repartition(spark.sparkContext.defaultParallelism)
 
 
 def _offsets(lines: DataFrame) -> dict[str, int]:
@@ -114,13 +120,30 @@ def _profiles(spec: ModelSpec, lines: DataFrame, binning: Binning, answered: Ans
 
     def observe(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            profile = binning.empty("", reference=True)
+            observer = binning.observer("", reference=True)
             for block in _blocks(spec, batch, answered):
-                profile = profile.merge(binning.observe(block, "", reference=True))
-            yield pd.DataFrame({"profile": [profile.to_json()]})
+                observer.add(block)
+            yield pd.DataFrame({"profile": [observer.profile().to_json()]})
 
     for row in lines.mapInPandas(observe, "profile binary").collect():
         yield Profile.from_json(bytes(row["profile"]), binning)
+
+
+def _calibration(spec: ModelSpec, lines: DataFrame, baseline: Baseline, answered: Answered, rows: int) -> Calibration:
+    """How much windows vary, from the holdout's own chunks: a beginning, until there is healthy traffic."""
+    size = max(spec.drift.minimum_rows, math.ceil(rows / MOST_CHUNKS))
+
+    def number(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            yield batch.assign(chunk=(batch["key"].map(answered.offsets) + batch["place"]) // size)
+
+    def observe(chunk: tuple[int], part: pd.DataFrame) -> pd.DataFrame:
+        _, block = _blocks(spec, part.sort_values(["key", "place"]), answered)
+        return pd.DataFrame({"chunk": [chunk[0]], "profile": [baseline.observe(block).to_json()]})
+
+    numbered = lines.filter("not train").mapInPandas(number, f"{LINES}, chunk long")
+    found = numbered.groupBy("chunk").applyInPandas(observe, "chunk long, profile binary").orderBy("chunk").collect()
+    return Calibration.learn(baseline, [baseline.read(bytes(row["profile"])) for row in found])
 
 
 def _blocks(spec: ModelSpec, lines: pd.DataFrame, answered: Answered) -> tuple[Block, Block]:

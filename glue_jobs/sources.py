@@ -38,22 +38,26 @@ UNREADABLE = -1
 
 def captured(spark: SparkSession, spec: ModelSpec, bucket: str, now: datetime) -> DataFrame:
     """Every row captured in the training window."""
-    prefix = spec.attached_capture_prefix or naming.capture_prefix(spec.name)
     since = now - timedelta(days=spec.retraining.window_days)
-    keys = [(key, c.version) for key in store(bucket).keys(prefix) if (c := _capture(spec, key)) and c.hour >= since]
+    keys = [
+        (place, key, capture.version)
+        for place, prefix in spec.captures(bucket)
+        for key in store(place).keys(prefix)
+        if (capture := _capture(spec, key)) and capture.hour >= since
+    ]
 
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         reader = CaptureReader(spec)
         for batch in batches:
-            for key, version in batch.itertuples(index=False):
-                yield _captured_rows(spec, reader, store(bucket).lines(key) or (), version, now)
+            for place, key, version in batch.itertuples(index=False):
+                yield _captured_rows(spec, reader, store(place).lines(key) or (), version, now)
 
-    return _objects(spark, keys, "key string, version string").mapInPandas(read, CAPTURED)
+    return _objects(spark, keys, "place string, key string, version string").mapInPandas(read, CAPTURED)
 
 
 def _capture(spec: ModelSpec, key: str) -> naming.CaptureKey | None:
     try:
-        return naming.parse_capture_key(spec.name, key, spec.attached_capture_prefix)
+        return spec.parse_capture_key(key)
     except CaptureError:
         return None
 

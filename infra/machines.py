@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from constructs import Construct
 
+from infra.attachment import Attachment
 from infra.machine_steps import Machine
 from infra.onboarding import FirstVersion, Onboarding
 from infra.retraining import Retraining
@@ -26,7 +27,7 @@ class Machines:
     retraining: Machine | None
 
     @classmethod
-    def of(cls, scope: Construct, context: ModelContext, tools: Tools, first: FirstVersion | None) -> Machines:
+    def of(cls, scope: Construct, context: ModelContext, tools: Tools, first: FirstVersion | Attachment) -> Machines:
         """Make them. Rollback and retraining do not touch the endpoint: they run the rollout machine."""
         onboarding = Onboarding(scope, context, tools, first)
         rollout = Rollout(scope, context, tools)

@@ -9,6 +9,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra.alarms import Alarms, Watched
+from infra.attachment import Attachment
 from infra.capture import Capture
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
@@ -60,23 +61,22 @@ class ModelStack(cdk.Stack):
         endpoint = Endpoint(self, context, create, serving.role) if create else None
 
         # What looks at the traffic, and tells people.
-        capture = Capture(self, context)
+        jobs = SparkJobs(self, context)
+        capture = Capture(self, context, jobs.backfill)
         monitors = Monitors(self, context, state, undelivered)
         notifications = Notifications(self, context, undelivered)
 
         # What acts.
-        jobs = SparkJobs(self, context)
         deciders = Deciders(self, context, state, serving.role)
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
-        machines = Machines.of(self, context, tools, _first_version(endpoint, versions))
+        first = self._first_version(context, endpoint, versions, state, serving)
+        machines = Machines.of(self, context, tools, first)
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
         watched = Watched(
-            functions=[
-                f.function.function_name
-                for f in (capture.function, monitors.drift, notifications.notify, *deciders.all)
-            ],
+            functions=[f.name for f in (capture.function, monitors.drift, monitors.quality, notifications.notify)],
+            deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
         )
@@ -112,9 +112,17 @@ class ModelStack(cdk.Stack):
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)
 
-
-def _first_version(endpoint: Endpoint | None, versions: sagemaker.CfnModelPackageGroup) -> FirstVersion | None:
-    if endpoint is None:
-        return None
-    package = endpoint.register_first_version(versions)
-    return FirstVersion(endpoint.first_model_name, package.attr_model_package_arn)
+    def _first_version(
+        self,
+        context: ModelContext,
+        endpoint: Endpoint | None,
+        versions: sagemaker.CfnModelPackageGroup,
+        state: ModelState,
+        serving: ServingRole,
+    ) -> FirstVersion | Attachment:
+        if context.spec.attached is not None:
+            return Attachment(self, context, context.spec.attached, state=state, serving_role=serving.role)
+        assert endpoint is not None  # exactly one of the two is given: see watchkeeper.config
+        package = endpoint.register_first_version(versions)
+        config = naming.first_version_resource(context.name)
+        return FirstVersion(endpoint.first_model_name, package.attr_model_package_arn, config)

@@ -6,6 +6,7 @@ is that of the version it replaces, for nobody has judged it on data of its own.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping
@@ -132,9 +133,9 @@ def _endpoint(spec: ModelSpec) -> EndpointState:
 
 
 def _settings(spec: ModelSpec, endpoint: EndpointState) -> ServingSettings:
-    """The serving settings that were deployed last; an endpoint that is not ours keeps its own."""
-    if spec.attached_capture_prefix is not None:
-        return endpoint.settings
+    """The serving settings that were deployed last; an endpoint that is not ours keeps its own, and its size of now."""
+    if spec.attached is not None:
+        return dataclasses.replace(endpoint.settings, instance_count=endpoint.instances)
     answer = deployed.client("ssm").get_parameter(Name=naming.serving_parameter(spec.name))
     return ServingSettings.from_json(answer["Parameter"]["Value"])
 
@@ -184,7 +185,7 @@ def _model(spec: ModelSpec, target: VersionRecord, settings: ServingSettings) ->
     environment = settings.container_environment
     if target.model_name:
         made = deployed.client("sagemaker").describe_model(ModelName=target.model_name)["PrimaryContainer"]
-        if spec.attached_capture_prefix is not None or made.get("Environment", {}) == environment:
+        if spec.attached is not None or made.get("Environment", {}) == environment:
             return target.model_name, None
         container = {key: made[key] for key in ("Image", "ModelDataUrl", "ModelPackageName") if key in made}
     else:

@@ -37,6 +37,7 @@ from watchkeeper.aws import deployed
 from watchkeeper.errors import RolloutError
 from watchkeeper.profile import Baseline
 from watchkeeper.rollout import BASE_ENVIRONMENT, INSTANT
+from watchkeeper.spec import Attached
 from watchkeeper.verification import Request, Verification
 
 MODULES = [check_labels, find_last_good, plan_rollout, record_incident, verify_rollout]
@@ -115,6 +116,27 @@ def test_the_number_of_instances_of_an_autoscaled_endpoint_is_left_to_its_policy
     onboarded.deployed_settings(dataclasses.replace(TWO_INSTANCES, autoscaled=True))
     # then
     assert not plan()["needed"]
+
+
+def test_an_attached_endpoint_keeps_its_settings_and_the_instances_that_it_has_now(
+    onboarded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    spec = dataclasses.replace(SPEC, attached=Attached(SPEC.endpoint, "s3://theirs/captured"))
+    monkeypatch.setattr(plan_rollout, "deployed_spec", lambda: spec)
+    onboarded.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=SPEC.endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": naming.VARIANT, "DesiredInstanceCount": 3}],
+    )
+    onboarded.version("v2", "candidate", package_arn=onboarded.package())
+    onboarded.put(naming.baseline_key(SPEC.name, "v2"), baseline("v2").to_json())
+    # when
+    config = plan(version="v2")["endpoint_config"]
+    # then
+    variant = config["ProductionVariants"][0]
+    assert (variant["InstanceType"], variant["InitialInstanceCount"]) == (SETTINGS.instance_type, 3)
+    assert config["DataCaptureConfig"]["DestinationS3Uri"] == f"s3://{BUCKET}/capture/{SPEC.name}/v2"
+    assert config["DataCaptureConfig"]["InitialSamplingPercentage"] == SETTINGS.capture_percent
 
 
 def test_only_a_version_that_never_served_is_on_trial(onboarded: World) -> None:

@@ -21,7 +21,7 @@ from watchkeeper.table import CategoryColumn, NumberColumn
 
 
 def read(*lines: bytes, **changes: object) -> Block:
-    blocks = list(CaptureReader(model_spec(**changes)).blocks(lines))
+    blocks = list(CaptureReader(model_spec(**changes)).blocks([b"\n".join(lines)]))
     assert len(blocks) == 1
     return blocks[0]
 
@@ -222,18 +222,6 @@ def test_personal_features_are_read_over():
     # then the field is in no column
     assert set(block.features) == {"age", "home"}
     assert values(block, "home") == ["rent"]
-
-
-def test_long_captures_are_read_in_bounded_blocks():
-    # given 1,000 records of 2 rows
-    lines = (capture_record(f"{i},1,a\n{i},2,b", "0.1\n0.2") for i in range(1000))
-
-    # when they are read in blocks of 300 rows
-    blocks = list(CaptureReader(model_spec()).blocks(lines, block_rows=300))
-
-    # then no block holds much more, and nothing is lost
-    assert max(block.rows for block in blocks) <= 301
-    assert sum(block.rows for block in blocks) == 2000
 
 
 def test_glue_without_orjson_reads_alike(monkeypatch: pytest.MonkeyPatch):

@@ -25,10 +25,11 @@ from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Findings
 from watchkeeper.profile import Baseline, Binning
-from watchkeeper.spec import Feature, Gate, Kind, ModelSpec, Output, Task
+from watchkeeper.spec import Attached, Feature, Gate, Kind, ModelSpec, Output, Task
 from watchkeeper.trainingset import Manifest, Split
 
 BUCKET, TABLE = "data", "credit"
+ALL_WELL: dict[str, Any] = {"batchItemFailures": []}
 HANDLERS = (profile_capture, monitor_drift, evaluate_candidate, check_training_set)
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
 KEY = "capture/credit/v1/credit/AllTraffic/2026/11/21/10/00-a.jsonl"
@@ -94,7 +95,7 @@ def keys(s3: Any, prefix: str) -> list[str]:
 
 
 def put_baseline(s3: Any, version: str = "v1", rows: int = 3000) -> Baseline:
-    (block,) = CaptureReader(model_spec()).blocks(records(rows, seed=1))
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(records(rows, seed=1))])
     base = Baseline.build("credit", version, HOUR, Binning.fit(block.features, block.predictions), [block])
     s3.put_object(Bucket=BUCKET, Key=naming.baseline_key("credit", version), Body=base.to_json())
     return base
@@ -203,6 +204,31 @@ def test_a_new_baseline_sends_all_captures_of_its_version_through_again(aws, mon
     # then every capture of that version has a profile
     assert len(received) == 23
     assert len(keys(aws, "profiles/")) == 23
+
+
+def test_captures_of_an_attached_endpoint_are_read_in_its_owner_s_bucket_and_in_ours(aws, monkeypatch):
+    # given a capture in either place, and in the owner's bucket one of another endpoint, an old one and a note
+    use(monkeypatch, model_spec(attached=Attached("legacy", "s3://theirs/all/captured")))
+    queue = boto3.client("sqs")
+    url = queue.create_queue(QueueName="captures")["QueueUrl"]
+    monkeypatch.setenv("QUEUE_URL", url)
+    aws.create_bucket(Bucket="theirs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    theirs = "all/captured/legacy/AllTraffic/2026/11/21/10/00-a.jsonl"
+    others = (theirs.replace("legacy", "other"), theirs.replace("2026", "2024"), "all/captured/legacy/AllTraffic/note")
+    for key in (theirs, *others):
+        aws.put_object(Bucket="theirs", Key=key, Body=b"\n".join(records(2, seed=3)))
+    put(aws, KEY, records(3, seed=4))
+    base = put_baseline(aws)
+
+    # when the baseline's event arrives, and what it sends is handled
+    assert profile_capture.handler({"Records": [message(naming.baseline_key("credit", "v1"))]}, CONTEXT) == ALL_WELL
+    sent = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    received = [{"messageId": item["MessageId"], "body": item["Body"]} for item in sent]
+    assert profile_capture.handler({"Records": received}, CONTEXT) == ALL_WELL
+
+    # then both captures are profiled as version 1's, and nothing else is
+    profiles = [base.read(get(aws, key)) for key in keys(aws, "profiles/")]
+    assert sorted(profile.rows for profile in profiles) == [2, 3]
 
 
 def serve(version: str = "v1", **changes: str) -> None:

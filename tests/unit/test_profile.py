@@ -139,6 +139,21 @@ def test_counts_are_those_of_a_naive_count(given_rows):
     assert time.missing == len(t) - len(moments)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows, max_size=4))
+def test_blocks_counted_one_after_the_other_are_their_merge(parts):
+    # given blocks, of which every second has no predictions
+    blocks = [block(part, predictions=place % 2 == 0) for place, part in enumerate(parts)]
+
+    # when one observer counts them all
+    observer = BASE.observer()
+    for part in blocks:
+        observer.add(part)
+
+    # then it has what merging has
+    assert observer.profile().to_json() == merge_all(map(BASE.observe, blocks), BASE.empty()).to_json()
+
+
 def test_rows_beyond_one_pass_are_counted_alike():
     # given more rows than are counted at once
     random = np.random.default_rng(1)

@@ -146,8 +146,8 @@ def test_it_is_known_how_much_there_is_to_read(store: Store, baseline: Baseline)
 def test_the_days_of_a_long_window_are_listed_once_each(store: Store, baseline: Baseline, monkeypatch: Any):
     # given
     listed: list[str] = []
-    original = Store.tagged
-    monkeypatch.setattr(Store, "tagged", lambda self, prefix: (listed.append(prefix), original(self, prefix))[1])
+    original = Store.listed
+    monkeypatch.setattr(Store, "listed", lambda self, prefix: (listed.append(prefix), original(self, prefix))[1])
     hours = naming.window_hours(HOUR, 72)
     # when
     StoredProfiles(store, baseline, LATER).window(hours)

@@ -60,10 +60,10 @@ class StoredProfiles:
         for day in sorted(days):
             whole = len(days[day]) > 1
             prefixes = [self._day_prefix(day)] if whole else [self._hour_prefix(hour) for hour in days[day]]
-            listed = [item for prefix in prefixes for item in self.store.tagged(prefix)]
+            listed = [item for prefix in prefixes for item in self.store.listed(prefix)]
             for hour in sorted(days[day]):
                 prefix = self._hour_prefix(hour)
-                if names := {key: tag for key, tag in listed if key.startswith(prefix)}:
+                if names := {item.key: item.tag for item in listed if item.key.startswith(prefix)}:
                     found[hour] = names
         return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from watchkeeper.drift.calibration import Calibration
 from watchkeeper.drift.compare import compare, suspect_version
-from watchkeeper.drift.sequential import Increment, compare_scales
+from watchkeeper.drift.memory import Memory, next_look
+from watchkeeper.drift.sequential import Increment, closing, compare_scales
 
-__all__ = ["Calibration", "Increment", "compare", "compare_scales", "suspect_version"]
+__all__ = ["Calibration", "Increment", "Memory", "closing", "compare", "compare_scales", "next_look", "suspect_version"]

@@ -41,6 +41,15 @@ def closing(end: datetime, length: timedelta, scales: Sequence[int] = SCALES) ->
     return tuple(scale for scale in scales if number % scale == 0)
 
 
+@dataclass(frozen=True)
+class ScaleLook:
+    """What was found in the merge of `scale` increments, and that merge."""
+
+    scale: int
+    window: Profile
+    findings: Findings
+
+
 def compare_scales(
     baseline: Baseline,
     increments: Sequence[Increment],
@@ -49,10 +58,22 @@ def compare_scales(
     calibration: Calibration | None = None,
     scales: Sequence[int] = SCALES,
 ) -> Findings:
-    """One look at the end of the last increment; those without traffic may be left out.
+    """One look at the end of the last increment, at all merges that close there (see `look_at_scales`)."""
+    looks = look_at_scales(baseline, increments, monitor, calibration=calibration, scales=scales)
+    return combined([look.findings for look in looks])
 
-    The findings are those of the shortest merge with enough rows, each replaced by that of a longer one which drifted
-    while it did not. A finding's `span` is the length of its merge, and `since` when the change most likely began.
+
+def look_at_scales(
+    baseline: Baseline,
+    increments: Sequence[Increment],
+    monitor: DriftMonitor,
+    *,
+    calibration: Calibration | None = None,
+    scales: Sequence[int] = SCALES,
+) -> list[ScaleLook]:
+    """Compare every merge that closes at the end of the last increment; those without traffic may be left out.
+
+    A finding's `span` is the length of its merge, and `since` when the change most likely began.
 
     Raises
     ------
@@ -70,18 +91,18 @@ def compare_scales(
     looks = []
     for scale in closing(end, length, scales):
         inside = [item for item in ordered if item.start >= end - scale * length]
+        window = merge_all((item.profile for item in inside), baseline.empty())
         findings = compare(
             baseline,
-            merge_all((item.profile for item in inside), baseline.empty()),
+            window,
             monitor,
             start=end - scale * length,
             end=end,
             calibration=calibration,
             alpha=min(LARGEST_ALPHA, scale * alpha / len(scales)),
         )
-        looks.append(_dated(findings, baseline, inside))
-    enough = [look for look in looks if look.verdict is not Verdict.INSUFFICIENT_DATA]
-    return _combined(enough) if enough else looks[-1]
+        looks.append(ScaleLook(scale, window, _dated(findings, baseline, inside)))
+    return looks
 
 
 def change_point(baseline: Baseline, increments: Sequence[Increment], place: int) -> datetime:
@@ -119,21 +140,21 @@ def _dated(findings: Findings, baseline: Baseline, increments: Sequence[Incremen
     )
 
 
-def _combined(looks: Sequence[Findings]) -> Findings:
-    """The shortest look's findings, each replaced by that of the first longer one that drifted alone."""
-    first, *longer = looks
-    combined = replace(
+def combined(looks: Sequence[Findings]) -> Findings:
+    """The findings of the shortest merge with enough rows, each replaced by a longer one's that drifted alone."""
+    first, *longer = [look for look in looks if look.verdict is not Verdict.INSUFFICIENT_DATA] or looks[:1]
+    joined = replace(
         first,
         verdict=Verdict.DRIFT if any(look.verdict is Verdict.DRIFT for look in looks) else first.verdict,
     )
     for look in longer:
-        combined = replace(
-            combined,
-            features=_preferred(combined.features, look.features),
-            predictions=_preferred(combined.predictions, look.predictions),
-            joint=(*combined.joint, *(finding for finding in look.joint if finding.drifted)),
+        joined = replace(
+            joined,
+            features=_preferred(joined.features, look.features),
+            predictions=_preferred(joined.predictions, look.predictions),
+            joint=(*joined.joint, *(finding for finding in look.joint if finding.drifted)),
         )
-    return combined
+    return joined
 
 
 def _preferred(found: tuple[Finding, ...], longer: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -157,35 +157,55 @@ class CategoryBinning:
 
 
 class CategoryCounter:
-    """Counts the rows of one block's column, a slice at a time.
+    """Counts the rows of one column, a slice at a time.
 
     `scores`, float64 of shape (slots,), are those of the levels and, last, of the rarer categories together.
     """
 
-    def __init__(self, binning: CategoryBinning, column: CategoryColumn, scores: Floats | None = None) -> None:
-        self._column = column
-        unknown = _NEW if binning.complete else _RARE
-        known = binning.places
-        self._places = np.array([known.get(level, unknown) for level in column.levels], np.int64)
-        self._rows = np.zeros(len(column.levels) + 1, np.int64)
+    def __init__(self, binning: CategoryBinning, scores: Floats | None = None) -> None:
+        self._known = binning.places
+        self._unknown = _NEW if binning.complete else _RARE
+        self._tally = Tally.blank(binning.shape)
+        self._column = CategoryColumn.of([])
+        self._places = np.empty(0, np.int64)
+        self._rows = np.zeros(1, np.int64)
         if scores is not None:
-            by_place = np.concatenate([[0.0, 0.0, scores[-1], 0.0], scores[:-1]])  # a new category has no score
-            self._scores = np.concatenate([[0.0], by_place[self._places]])
+            self._place_scores = np.concatenate([[0.0, 0.0, scores[-1], 0.0], scores[:-1]])  # none of a new category
 
-    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Floats | None = None) -> None:
-        """Count the rows from `start` to `stop`; with scores, fill `row_scores`."""
+    def begin(self, column: CategoryColumn) -> None:
+        """Take up the column of the next block."""
+        self._fold()
+        self._column = column
+        self._places = np.array([self._known.get(level, self._unknown) for level in column.levels], np.int64)
+        self._rows = np.zeros(len(column.levels) + 1, np.int64)
+
+    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Floats | None) -> None:
+        """Count the block's rows from `start` to `stop`; fill `row_scores` where they are wanted."""
         codes = scratch.places[: stop - start]
         np.add(self._column.codes[start:stop], 1, out=codes, casting="safe")
         self._rows += np.bincount(codes, minlength=len(self._rows))
         if row_scores is not None:
-            np.take(self._scores, codes, out=row_scores, mode="clip")
+            code_scores = np.concatenate([[0.0], self._place_scores[self._places]])
+            np.take(code_scores, codes, out=row_scores, mode="clip")
 
     def finish(self, tally: Tally) -> None:
-        """Add all that was counted to a tally of none."""
-        column, rows, places = self._column, self._rows[1:], self._places
-        tally.counts[:] = np.bincount(places, weights=rows, minlength=len(tally.counts)).astype(np.int64)
-        tally.counts[_MISSING] = self._rows[0] - column.invalid
-        tally.counts[_INVALID] = column.invalid
-        if tally.counts[_NEW]:
-            new = np.flatnonzero((places == _NEW) & (rows > 0)).tolist()
-            tally.names.update(names.kept({column.levels[place]: int(rows[place]) for place in new}))
+        """Write all that was counted into a tally of none."""
+        self._fold()
+        tally.counts[:] = self._tally.counts
+        tally.names.update(self._tally.names)
+
+    def _fold(self) -> None:
+        """Turn the counts of the block's own codes into those of the baseline's categories."""
+        own, rows, places = self._tally, self._rows[1:], self._places
+        own.counts[:] += np.bincount(places, weights=rows, minlength=len(own.counts)).astype(np.int64)
+        own.counts[_MISSING] += self._rows[0] - self._column.invalid
+        own.counts[_INVALID] += self._column.invalid
+        new = np.flatnonzero((places == _NEW) & (rows > 0)).tolist()
+        if new:
+            found = {self._column.levels[place]: int(rows[place]) for place in new}
+            kept = names.merged([own.names, found])
+            own.names.clear()
+            own.names.update(kept)
+        self._rows = np.zeros(1, np.int64)
+        self._column = CategoryColumn.of([])
+        self._places = np.empty(0, np.int64)

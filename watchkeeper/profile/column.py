@@ -17,18 +17,23 @@ from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn
 ColumnBinning: TypeAlias = NumberBinning | CategoryBinning | TimeBinning
 ColumnProfile: TypeAlias = NumberProfile | CategoryProfile | TimeProfile
 
+_KINDS = {(NumberBinning, NumberColumn), (CategoryBinning, CategoryColumn), (TimeBinning, TimeColumn)}
+
 ROWS_AT_ONCE = 1 << 15
 """Rows counted before the next column's: their arrays stay in the processor's cache."""
 
 
 class Counter(Protocol):
-    """Counts the rows of one block's column, a slice at a time."""
+    """Counts the rows of one column, a slice at a time, over any number of blocks."""
 
-    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Any = None) -> None:
-        """Count the rows from `start` to `stop`; with scores, fill `row_scores`."""
+    def begin(self, column: Any) -> None:
+        """Take up the column of the next block."""
+
+    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Floats | None) -> None:
+        """Count the block's rows from `start` to `stop`; fill `row_scores` where they are wanted."""
 
     def finish(self, tally: Tally) -> None:
-        """Add all that was counted to a tally of none."""
+        """Write all that was counted into a tally of none."""
 
 
 def fit_column(column: Column) -> ColumnBinning:
@@ -40,33 +45,43 @@ def fit_column(column: Column) -> ColumnBinning:
 
 def observe_column(binning: ColumnBinning, column: Column) -> ColumnProfile:
     """Profile the rows of one column on its own."""
-    tally, counting = Tally.blank(binning.shape), counter("", binning, column)
-    scratch = Scratch.of(min(len(column), ROWS_AT_ONCE))
-    for start in range(0, len(column), ROWS_AT_ONCE):
-        counting.add(start, min(start + ROWS_AT_ONCE, len(column)), scratch)
+    check("", binning, column)
+    tally, counting = Tally.blank(binning.shape), counter(binning)
+    count(counting, column)
     counting.finish(tally)
     return binning.view(tally)
 
 
-def counter(name: str, binning: ColumnBinning, column: Column, scores: Floats | None = None) -> Counter:
-    """What counts a block's column.
+def count(counting: Counter, column: Column, row_scores: Floats | None = None) -> None:
+    """Count all rows of a column; fill the scores of each where they are wanted."""
+    scratch = Scratch.of(min(len(column), ROWS_AT_ONCE))
+    counting.begin(column)
+    for start in range(0, len(column), ROWS_AT_ONCE):
+        stop = min(start + ROWS_AT_ONCE, len(column))
+        counting.add(start, stop, scratch, None if row_scores is None else row_scores[start:stop])
+
+
+def counter(binning: ColumnBinning, scores: Floats | None = None) -> Counter:
+    """What counts a column; `scores`, float64 of shape (slots,), are those of its bins or levels."""
+    if isinstance(binning, NumberBinning):
+        return NumberCounter(binning, scores)
+    return CategoryCounter(binning, scores) if isinstance(binning, CategoryBinning) else TimeCounter()
+
+
+def check(name: str, binning: ColumnBinning, column: Column) -> None:
+    """Refuse a column of another kind than its bins.
 
     Raises
     ------
     ProfileError
-        The column is of another kind than its bins.
+        The kinds differ.
     """
-    if isinstance(binning, NumberBinning) and isinstance(column, NumberColumn):
-        return NumberCounter(binning, column, scores)
-    if isinstance(binning, CategoryBinning) and isinstance(column, CategoryColumn):
-        return CategoryCounter(binning, column, scores)
-    if isinstance(binning, TimeBinning) and isinstance(column, TimeColumn):
-        return TimeCounter(column)
-    kinds = " and ".join(type(item).__name__ for item in (binning, column))
-    raise ProfileError(
-        f"Column {name!r} is of one kind in the baseline and of another in the rows ({kinds}). Build the baseline "
-        "again after changing a feature's type."
-    )
+    if (type(binning), type(column)) not in _KINDS:
+        kinds = " and ".join(type(item).__name__ for item in (binning, column))
+        raise ProfileError(
+            f"Column {name!r} is of one kind in the baseline and of another in the rows ({kinds}). Build the baseline "
+            "again after changing a feature's type."
+        )
 
 
 def binnings_to_json(binnings: Mapping[str, ColumnBinning]) -> list[dict[str, Any]]:

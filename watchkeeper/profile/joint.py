@@ -100,7 +100,7 @@ class JointBinning:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JointProfile:
     """What is known of how columns go together, in scores of 1/32 standard deviation.
 

@@ -30,7 +30,7 @@ class Shape:
     moments: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tally:
     """One column's part of a profile: what its binning adds up, and its view reads.
 
@@ -46,6 +46,18 @@ class Tally:
     moments: Integers
     extremes: Floats = field(default_factory=lambda: no_extremes(1)[0])
     names: dict[str, int] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Tally)
+            and self.names == other.names
+            and np.array_equal(self.counts, other.counts)
+            and np.array_equal(self.sums, other.sums)
+            and np.array_equal(self.moments, other.moments)
+            and np.array_equal(self.extremes, other.extremes)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
 
     @classmethod
     def blank(cls, shape: Shape) -> Tally:

@@ -23,14 +23,12 @@ _HALF = 2.0**SQUARE_BITS
 
 
 class NumberCounter:
-    """Counts the rows of one block's column, a slice at a time.
+    """Counts the rows of one column, a slice at a time; `scores`, float64 of shape (bins,), are those of its bins."""
 
-    `scores`, float64 of shape (bins,), gives each row its bin's score.
-    """
-
-    def __init__(self, binning: NumberBinning, column: NumberColumn, scores: Floats | None = None) -> None:
+    def __init__(self, binning: NumberBinning, scores: Floats | None = None) -> None:
         self._binning = binning
-        self._column = column
+        self._values = np.empty(0)
+        self._invalid = 0
         self._tally = Tally.blank(binning.shape)
         self._inverses = np.ldexp(1.0, -np.asarray(binning.exponents, np.int64))
         self._scores = scores
@@ -41,9 +39,14 @@ class NumberCounter:
             if scores is not None:
                 self._cell_scores = np.append(scores[grid.first + _bins_of_cells(grid)], 0.0)
 
-    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Floats | None = None) -> None:
-        """Count the rows from `start` to `stop`; with scores, fill `row_scores`."""
-        values = self._column.values[start:stop]
+    def begin(self, column: NumberColumn) -> None:
+        """Take up the column of the next block."""
+        self._values = column.values
+        self._invalid += column.invalid
+
+    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Floats | None) -> None:
+        """Count the block's rows from `start` to `stop`; fill `row_scores` where they are wanted."""
+        values = self._values[start:stop]
         grid = self._binning.grid
         if grid is None:
             self._search(values, slice(None), row_scores)
@@ -110,9 +113,9 @@ class NumberCounter:
         self._tally.moments[:] += np.array([cells.sum(), high.sum(), (squares - high * _HALF).sum()]).astype(np.int64)
 
     def finish(self, tally: Tally) -> None:
-        """Add all that was counted to a tally of none."""
-        own, invalid = self._tally, self._column.invalid
-        own.counts[:3] += np.array([-invalid, 0, invalid])
+        """Write all that was counted into a tally of none."""
+        own = self._tally
+        own.counts[:3] += np.array([-self._invalid, 0, self._invalid])
         if self._binning.grid is not None:
             self._add_grid(self._binning.grid)
         tally.counts[:], tally.sums[:], tally.moments[:] = own.counts, own.sums, own.moments
@@ -141,7 +144,7 @@ def _bins_of_cells(grid: Grid) -> Integers:
 def _widen(tally: Tally, values: Floats) -> None:
     """Let the extremes take in these values' finite ones."""
     least = float(np.fmin.reduce(values))  # type: ignore[call-overload]  # which passes over NaN
-    greatest = float(np.fmax.reduce(values))
+    greatest = float(np.fmax.reduce(values))  # type: ignore[call-overload]
     if abs(least) > LARGEST or abs(greatest) > LARGEST:
         kept: Sequence[float] = values[np.abs(values) <= LARGEST].tolist()
         least, greatest = min(kept), max(kept)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from watchkeeper.profile.layout import Integers, Scratch, Shape, Tally
+from watchkeeper.profile.layout import Floats, Integers, Scratch, Shape, Tally
 from watchkeeper.table import TimeColumn
 
 HOURS, WEEKDAYS = 24, 7
@@ -92,15 +92,20 @@ class TimeBinning:
 
 
 class TimeCounter:
-    """Counts the rows of one block's column, a slice at a time."""
+    """Counts the rows of one column, a slice at a time."""
 
-    def __init__(self, column: TimeColumn) -> None:
-        self._column = column
+    def __init__(self) -> None:
+        self._seconds = np.empty(0)
         self._tally = Tally.blank(TimeBinning().shape)
 
-    def add(self, start: int, stop: int, scratch: Scratch, row_scores: None = None) -> None:
-        """Count the rows from `start` to `stop`."""
-        seconds, own = self._column.seconds[start:stop], self._tally
+    def begin(self, column: TimeColumn) -> None:
+        """Take up the column of the next block."""
+        self._seconds = column.seconds
+        self._tally.counts[[_MISSING, _INVALID]] += np.array([-column.invalid, column.invalid])
+
+    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Floats | None) -> None:
+        """Count the block's rows from `start` to `stop`; moments have no scores."""
+        seconds, own = self._seconds[start:stop], self._tally
         dates = seconds[(seconds >= EARLIEST) & (seconds <= LATEST)]
         absent = int(np.count_nonzero(np.isnan(seconds)))
         own.counts[_MISSING] += absent
@@ -113,8 +118,6 @@ class TimeCounter:
             own.extremes[:] = min(least, float(np.min(dates)) + 0.0), max(greatest, float(np.max(dates)) + 0.0)
 
     def finish(self, tally: Tally) -> None:
-        """Add all that was counted to a tally of none."""
-        invalid = self._column.invalid
+        """Write all that was counted into a tally of none."""
         tally.counts[:] = self._tally.counts
-        tally.counts[[_MISSING, _INVALID]] += np.array([-invalid, invalid])
         tally.extremes[:] = self._tally.extremes
