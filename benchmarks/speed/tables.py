@@ -25,7 +25,11 @@ def blocks(path: Path, spec: ModelSpec) -> Iterator[Block]:
     with pq.ParquetFile(path, read_dictionary=categories) as file:
         for batch in file.iter_batches(ROWS, columns=[*kinds, "score"], use_threads=False):
             features = {name: _column(batch[name], kind) for name, kind in kinds.items()}
-            yield Block(batch.num_rows, features, predictions(batch["score"].to_numpy(zero_copy_only=False), spec.output.threshold))
+            yield Block(
+                batch.num_rows,
+                features,
+                predictions(batch["score"].to_numpy(zero_copy_only=False), spec.output.threshold),
+            )
 
 
 def _column(values: pa.Array, kind: Kind) -> Column:
