@@ -45,7 +45,9 @@ def wide(rows: int, seed: int, columns: int, *, deviation: float = 0.0) -> Block
     return Block(rows, features, _predictions(1 / (1 + np.exp(-total / np.sqrt(columns)))))
 
 
-def dependent(rows: int, seed: int, *, burst: int = 50, luck: float = 0.3, move: float = 0.0, columns: int = 20) -> Block:
+def dependent(
+    rows: int, seed: int, *, burst: int = 50, luck: float = 0.3, move: float = 0.0, columns: int = 20
+) -> Block:
     """Normal numbers and, one in five, categories; rows of a burst share a shift of `luck` deviations in each column.
 
     `move` is added to the first two columns.
@@ -69,7 +71,9 @@ def _shape(kind: int, latent: np.ndarray, random: np.random.Generator) -> Column
     """A column that grows with its latent normal, of one of eleven shapes."""
     rows = len(latent)
     if kind == 8:
-        return CategoryColumn(np.searchsorted([-0.5, 0.4, 1.2, 2.0], latent).astype(np.int32), ("a", "b", "c", "d", "e"))
+        return CategoryColumn(
+            np.searchsorted([-0.5, 0.4, 1.2, 2.0], latent).astype(np.int32), ("a", "b", "c", "d", "e")
+        )
     if kind == 9:
         codes = random.choice(len(_LONG_TAIL), rows, p=_LONG_TAIL / _LONG_TAIL.sum()).astype(np.int32)
         return CategoryColumn(codes, tuple(f"k{code}" for code in range(len(_LONG_TAIL))))

@@ -55,7 +55,9 @@ def baseline(block: Block) -> Baseline:
     return Baseline.build("simulated", "v1", AT, Binning.fit(block.features, block.predictions), [block])
 
 
-def judge(base: Baseline, windows: Iterable[Block | Profile], rate: Rate, alpha: float, calibration: Calibration | None = None) -> None:
+def judge(
+    base: Baseline, windows: Iterable[Block | Profile], rate: Rate, alpha: float, calibration: Calibration | None = None
+) -> None:
     """Compare windows, and count."""
     for window in windows:
         profile = window if isinstance(window, Profile) else base.observe(window)
