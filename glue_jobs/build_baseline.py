@@ -14,8 +14,9 @@ from datetime import datetime
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 
-from glue_jobs.job import arguments, session, store
+from glue_jobs.job import arguments, session
 from watchkeeper import jsonio, naming, payload
+from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
 from watchkeeper.capture import Block, CaptureReader, prediction_columns
 from watchkeeper.errors import BaselineError, DatasetError

@@ -18,12 +18,13 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from glue_jobs.job import store
-from watchkeeper import jsonio, naming, payload
+from watchkeeper import naming
+from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import CaptureError, DatasetError
 from watchkeeper.holdout import canonical_truth
+from watchkeeper.labels import read_ground_truth
 from watchkeeper.spec import InputFormat, Kind, ModelSpec
 from watchkeeper.table import CategoryColumn, NumberColumn, column
 
@@ -103,26 +104,15 @@ def _label_rows(spec: ModelSpec, key: str, lines: Iterator[bytes] | Sequence[byt
         if not line.strip():
             continue
         try:
-            identity, values = _ground_truth(line)
-        except (CaptureError, ValueError, KeyError, TypeError):
+            truth = read_ground_truth(line)
+        except CaptureError:
             rows.append(("", UNREADABLE, 0, hour, key, number, None))
             continue
         rows.extend(
-            (identity, position, len(values), hour, key, number, canonical_truth(spec, value))
-            for position, value in enumerate(values)
+            (truth.id, position, len(truth.values), hour, key, number, canonical_truth(spec, value))
+            for position, value in enumerate(truth.values)
         )
     return _frame(rows, LABELLED)
-
-
-def _ground_truth(line: bytes) -> tuple[str, list[str | None]]:
-    """Id and labels of one ground truth record, one label a row of the request."""
-    document = jsonio.loads(line)
-    identity = str(document["eventMetadata"]["eventId"])
-    values: list[str | None] = []
-    for row in payload.rows(document["groundTruthData"], "groundTruthData"):
-        value = row[0] if isinstance(row, list) else row
-        values.append(None if value is None or value == "" else str(value))
-    return identity, values
 
 
 def filed(spark: SparkSession, spec: ModelSpec, uri: str) -> DataFrame:

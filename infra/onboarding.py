@@ -10,10 +10,8 @@ from constructs import Construct
 from infra import machine_steps as steps
 from infra.attachment import Attachment
 from infra.machine_steps import EXECUTION, NOW, Machine, State
-from infra.python_function import PythonFunction
 from infra.shared import ModelContext
-from infra.spark_jobs import SparkJobs
-from infra.state import ModelState
+from infra.tools import Tools
 from infra.transforms import answers, may_transform, transform
 from watchkeeper.message import Kind
 from watchkeeper.naming import FIRST_VERSION
@@ -45,26 +43,21 @@ class Onboarding(Construct):
         self,
         scope: Construct,
         context: ModelContext,
-        *,
-        state: ModelState,
-        jobs: SparkJobs,
-        notify: PythonFunction,
+        tools: Tools,
         first: FirstVersion | Attachment,
     ) -> None:
         super().__init__(scope, "Onboarding")
-        self._context, self._state, self._jobs, self._notify = context, state, jobs, notify
+        self._context, self._state, self._jobs, self._notify = context, tools.state, tools.jobs, tools.notify
         self._first = first
-        role = self._role()
-        machine = Machine(
+        self.machine = Machine(
             self,
             context,
             "onboarding",
-            role=role,
+            role=self._role(),
             comment=f"Makes the baseline of {context.name}'s version 1",
             states=self._states(),
             timeout_seconds=TIMEOUT_SECONDS,
         )
-        self.machine, self.arn = machine.machine, machine.arn
 
     def _states(self) -> dict[str, State]:
         first = self._first

@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from lambdas.observed import logger, observed
 from watchkeeper import attached, naming
 from watchkeeper.attached import Found
-from watchkeeper.aws.packages import find_package
-from watchkeeper.aws.registry import Registry
+from watchkeeper.aws import deployed
 from watchkeeper.spec import Attached, deployed_spec
 
 _MISSING = ("ValidationException", "ValidationError", "ResourceNotFound")
-
-
-@cache
-def _sagemaker() -> Any:
-    return boto3.client("sagemaker")
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
-
-
-@cache
-def _s3() -> Any:
-    return boto3.client("s3")
 
 
 @observed
@@ -42,7 +24,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     spec = deployed_spec()
     assert spec.attached is not None  # the function is deployed with attached endpoints only
     logger.append_keys(model=spec.name)
-    known = _registry().version(naming.FIRST_VERSION)
+    known = deployed.registry().version(naming.FIRST_VERSION)
     if known is not None:  # it may have left the endpoint since
         return _answer(model_name=known.model_name, package_arn=known.package_arn)
     found = _find(spec.attached)
@@ -54,7 +36,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return _refusal(reasons)
     container = attached.container(found)
     name = attached.model_name(spec.name, container)
-    package = find_package(_sagemaker(), os.environ["PACKAGES_ARN"], naming.FIRST_VERSION)
+    package = deployed.package(naming.FIRST_VERSION)
     return _answer(
         endpoint_config=found.config["EndpointConfigName"],
         container=container,
@@ -89,9 +71,9 @@ def _find(endpoint: Attached) -> Found | None:
     state = _described("endpoint", EndpointName=endpoint.endpoint)
     if state is None:
         return None
-    config = _sagemaker().describe_endpoint_config(EndpointConfigName=state["EndpointConfigName"])
+    config = deployed.client("sagemaker").describe_endpoint_config(EndpointConfigName=state["EndpointConfigName"])
     served = config["ProductionVariants"][0].get("ModelName")
-    model = _sagemaker().describe_model(ModelName=served) if served else {}
+    model = deployed.client("sagemaker").describe_model(ModelName=served) if served else {}
     return Found(state["EndpointStatus"], config, model, _container(model), _sends_events(endpoint.bucket))
 
 
@@ -102,7 +84,7 @@ def _container(model: Mapping[str, Any]) -> dict[str, Any]:
     (container,) = containers
     if "ModelPackageName" not in container:
         return dict(container)
-    package = _sagemaker().describe_model_package(ModelPackageName=container["ModelPackageName"])
+    package = deployed.client("sagemaker").describe_model_package(ModelPackageName=container["ModelPackageName"])
     packaged = package["InferenceSpecification"]["Containers"]
     if len(packaged) != 1:
         return {}
@@ -112,7 +94,7 @@ def _container(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def _described(kind: str, **name: str) -> dict[str, Any] | None:
     try:
-        answer: dict[str, Any] = getattr(_sagemaker(), f"describe_{kind}")(**name)
+        answer: dict[str, Any] = getattr(deployed.client("sagemaker"), f"describe_{kind}")(**name)
     except ClientError as error:
         if error.response["Error"]["Code"] in _MISSING:
             return None
@@ -122,7 +104,7 @@ def _described(kind: str, **name: str) -> dict[str, Any] | None:
 
 def _sends_events(bucket: str) -> bool:
     try:
-        return "EventBridgeConfiguration" in _s3().get_bucket_notification_configuration(Bucket=bucket)
+        return "EventBridgeConfiguration" in deployed.client("s3").get_bucket_notification_configuration(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchBucket":
             return False

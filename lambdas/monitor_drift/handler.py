@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.metrics import emit
-from watchkeeper.aws.registry import Registry, Serving
-from watchkeeper.aws.store import Store
+from watchkeeper.aws.registry import Serving
 from watchkeeper.aws.windows import StoredProfiles
 from watchkeeper.drift import compare, suspect_version
 from watchkeeper.findings import Findings, Verdict
@@ -26,34 +23,24 @@ from watchkeeper.spec import deployed_spec
 MONITOR = "drift"
 
 
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
-
-
 @observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """One look, at the time for which it was scheduled."""
     spec = deployed_spec()
     end = datetime.fromisoformat(event["scheduled_time"])
     logger.append_keys(model=spec.name, window_end=end.isoformat())
-    serving = _registry().serving()
-    stored = None if serving is None else _store().get(naming.baseline_key(spec.name, serving.version))
+    serving = deployed.registry().serving()
+    stored = None if serving is None else deployed.store().get(naming.baseline_key(spec.name, serving.version))
     if serving is None or stored is None:
         logger.warning("There is no baseline to compare with; start the model's onboarding")
         emit(spec.name, end, {Metric.WINDOW_ROWS: 0})
         return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
     baseline = Baseline.from_json(stored)
     hours = naming.window_hours(end, spec.drift.window_hours)
-    window = StoredProfiles(_store(), baseline, end).window(hours)
+    window = StoredProfiles(deployed.store(), baseline, end).window(hours)
     findings = compare(baseline, window, spec.drift, start=hours[0], end=end)
     key = naming.findings_key(spec.name, MONITOR, end)
-    _store().put(key, findings.to_json())
+    deployed.store().put(key, findings.to_json())
     emit(spec.name, end, _metrics(findings, serving, end))
     return _answer(findings, key)
 

@@ -10,14 +10,13 @@ import base64
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import CaptureReader, Unreadable
@@ -27,16 +26,6 @@ from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 _SENT_AT_ONCE = 10
-
-
-@cache
-def _store(bucket: str) -> Store:
-    return Store(boto3.client("s3"), bucket)
-
-
-@cache
-def _queue() -> Any:
-    return boto3.client("sqs")
 
 
 @observed
@@ -69,12 +58,12 @@ def _handle(notice: Mapping[str, Any]) -> None:
     except CaptureError as error:
         logger.warning("Skipped an object that is no capture", reason=str(error))
         return
-    _profile(spec, _store(bucket), capture, at)
+    _profile(spec, deployed.store(bucket), capture, at)
 
 
 def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) -> None:
     """Profile one object against its version's baseline."""
-    data = _store(os.environ["BUCKET"])
+    data = deployed.store()
     stored = data.get(naming.baseline_key(spec.name, capture.version))
     if stored is None:
         logger.info("No baseline yet; the capture is read when there is one", version=capture.version)
@@ -116,7 +105,7 @@ def _read_again(spec: ModelSpec, key: str, time: str) -> None:
     entries = [
         {"time": time, "detail": {"bucket": {"name": bucket}, "object": {"key": capture}}}
         for bucket, prefix in spec.captures(os.environ["BUCKET"], version)
-        for capture in _store(bucket).keys(prefix)
+        for capture in deployed.store(bucket).keys(prefix)
         if _is_capture(spec, capture, since)
     ]
     for start in range(0, len(entries), _SENT_AT_ONCE):
@@ -133,7 +122,7 @@ def _is_capture(spec: ModelSpec, key: str, since: datetime) -> bool:
 
 
 def _send(entries: list[dict[str, Any]]) -> None:
-    answer = _queue().send_message_batch(
+    answer = deployed.client("sqs").send_message_batch(
         QueueUrl=os.environ["QUEUE_URL"],
         Entries=[
             {"Id": str(place), "MessageBody": jsonio.dumps(entry).decode()} for place, entry in enumerate(entries)

@@ -82,7 +82,10 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         return list(_s3_needs(call, action))
     name_resource = _RESOURCES.get(call.service)
     resource = name_resource(call, place) if name_resource else "*"
-    return [Need(action, resource, dict(_context(call)))]
+    needs = [Need(action, resource, dict(_context(call)))]
+    if call.service == "sagemaker" and call.operation.startswith("Create") and call.parameters.get("Tags"):
+        needs.append(Need("sagemaker:AddTags", resource))
+    return needs
 
 
 def _context(call: Call) -> Iterator[tuple[str, str]]:

@@ -133,6 +133,41 @@ def test_drift_starts_retraining_and_a_suspect_version_the_rollback(shipped: Ass
     assert ["Rollback" in arn for arn in started_by(shipped.model(), AlarmKind.SUSPECT_VERSION)] == [True]
 
 
+def test_whom_an_alarm_tells_and_what_it_starts_are_ready_before_it_can_fire(shipped: Assembly) -> None:
+    # given
+    template = shipped.model()
+    told = {
+        name
+        for name, rule in of_type(template, "AWS::Events::Rule").items()
+        if rule["Properties"]["EventPattern"]["source"] == ["aws.cloudwatch"]
+    }
+    permissions = {
+        name
+        for name, permission in of_type(template, "AWS::Lambda::Permission").items()
+        if permission["Properties"]["SourceArn"]["Fn::GetAtt"][0] in told
+    }
+    # then
+    assert permissions
+    for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
+        for alarm in of_type(template, kind).values():
+            assert told | permissions <= set(alarm["DependsOn"])
+
+
+def test_a_rule_exists_only_once_its_role_may_start_the_machine(shipped: Assembly) -> None:
+    # given
+    template = shipped.model()
+    policies = of_type(template, "AWS::IAM::Policy")
+    # then
+    for rule in of_type(template, "AWS::Events::Rule").values():
+        for target in rule["Properties"]["Targets"]:
+            if "RoleArn" not in target:
+                continue
+            role = {"Ref": target["RoleArn"]["Fn::GetAtt"][0]}
+            assert {name for name, policy in policies.items() if role in policy["Properties"]["Roles"]} & set(
+                rule["DependsOn"]
+            )
+
+
 def test_automation_that_the_file_switches_off_is_not_started(synthesize: Synthesizer) -> None:
     # given
     template = synthesize({"retraining.triggers": [], "rollback.automatic": False}).model()

@@ -73,6 +73,22 @@ def test_sagemaker_resources_of_other_models_are_out_of_reach(two: Assembly) -> 
             assert MODEL not in resource
 
 
+def test_who_waits_for_a_sagemaker_job_may_tag_it_as_step_functions_does(shipped: Assembly) -> None:
+    # given
+    created: dict[str, set[str]] = {}
+    tagged: dict[str, set[str]] = {}
+    for name, statement in statements(shipped.model()):
+        jobs = {resource for resource in map(text, listed(statement["Resource"])) if "-job/" in resource}
+        for action in listed(statement["Action"]):
+            if action in ("sagemaker:CreateTrainingJob", "sagemaker:CreateTransformJob"):
+                created.setdefault(name, set()).update(jobs)
+            if action == "sagemaker:AddTags":
+                tagged.setdefault(name, set()).update(jobs)
+    # then
+    assert len(created) == 2  # onboarding and retraining
+    assert created == tagged
+
+
 def test_roles_are_passed_to_sagemaker_only(shipped: Assembly) -> None:
     # given
     passing = [s for _, s in statements(shipped.model()) if "iam:PassRole" in listed(s["Action"])]

@@ -17,6 +17,7 @@ from moto import mock_aws
 
 from tests.support import model_spec
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.capture import Block
 from watchkeeper.findings import Finding, Findings, Verdict
 from watchkeeper.profile import Baseline
@@ -118,9 +119,7 @@ def world(monkeypatch: pytest.MonkeyPatch, modules: Sequence[ModuleType]) -> Ite
         monkeypatch.setenv(name, value)
     for module in modules:
         monkeypatch.setattr(module, "deployed_spec", lambda: SPEC)
-        for name in ("_store", "_registry", "_sagemaker", "_parameters", "_topics", "_s3"):
-            if hasattr(module, name):
-                getattr(module, name).cache_clear()
+    deployed.client.cache_clear()
     with mock_aws():
         made = World(*(boto3.client(name, region_name=REGION) for name in ("s3", "dynamodb", "sagemaker", "ssm")))
         _create(made)

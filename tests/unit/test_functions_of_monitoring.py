@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,11 +20,12 @@ from lambdas.monitor_drift import handler as monitor_drift
 from lambdas.profile_capture import handler as profile_capture
 from tests.support import CONTEXT, FEATURES, capture_record, model_spec
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Findings
 from watchkeeper.profile import Baseline, Binning, Profile
-from watchkeeper.spec import Attached, Feature, Kind, ModelSpec
+from watchkeeper.spec import Attached, Feature, Gate, Kind, ModelSpec, Output, Task
 from watchkeeper.trainingset import Manifest, Split
 
 BUCKET, TABLE = "data", "credit"
@@ -50,6 +52,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for cached in ("_store", "_queue", "_registry"):
             if hasattr(module, cached):
                 getattr(module, cached).cache_clear()
+    deployed.client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -362,6 +365,24 @@ def test_the_better_candidate_passes_the_gate_and_the_verdict_is_kept(aws):
     assert kept == {**better, "run": "abc123", "at": HOUR.isoformat()}
     with pytest.raises(DatasetError, match="wrote nothing"):
         evaluate_candidate.handler({**event, "champion": champion, "challenger": f"s3://{BUCKET}/nowhere/"}, CONTEXT)
+
+
+def test_only_a_line_feed_ends_a_holdout_label(aws, monkeypatch):
+    # given a label that holds a character at which Python, but no file of labels, ends a line
+    gate = dataclasses.replace(model_spec().retraining, gate=Gate("accuracy", 0.0, 0.01, 0.95))
+    use(monkeypatch, model_spec(task=Task.MULTICLASS, output=Output(label=0), retraining=gate))
+    labels = ["north", "so\u2028uth"] * 40
+    prefix = naming.run_prefix("credit", "abc123")
+    for place in ("holdout/labels/part-00000.csv", "champion/a.out", "challenger/a.out"):
+        put(aws, prefix + place, [label.encode() for label in labels])
+    champion, challenger = (f"s3://{BUCKET}/{prefix}{name}/" for name in ("champion", "challenger"))
+
+    # when two models that know it are judged
+    event = {"run": "abc123", "now": HOUR.isoformat(), "champion": champion, "challenger": challenger}
+    verdict = evaluate_candidate.handler(event, CONTEXT)
+
+    # then all rows are compared
+    assert (verdict["rows"], verdict["champion"]) == (80, 1.0)
 
 
 def test_a_training_set_is_checked_by_its_manifest(aws):

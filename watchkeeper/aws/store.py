@@ -57,11 +57,18 @@ class Store:
 
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
-        body = self._body(key)
-        return None if body is None else _lines(body.iter_chunks(_CHUNK))
+        chunks = self.chunks(key)
+        return None if chunks is None else _lines(chunks)
 
-    def _body(self, key: str) -> Any | None:
+    def chunks(self, key: str, start: int = 0) -> Iterator[bytes] | None:
+        """The object's bytes from `start` on, streamed in pieces cut anywhere; None when there is no such object."""
+        body = self._body(key, start)
+        return None if body is None else body.iter_chunks(_CHUNK)
+
+    def _body(self, key: str, start: int = 0) -> Any | None:
         try:
+            if start:
+                return self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-")["Body"]
             return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
