@@ -39,6 +39,7 @@ class NumberSide:
     rows: Floats
     missing: Floats
     faults: Floats
+    deviation: Floats
     least: Floats
     greatest: Floats
 
@@ -56,6 +57,7 @@ class NumberSide:
             rows=_floats(profile.rows for profile in profiles),
             missing=_floats(profile.missing for profile in profiles),
             faults=_floats(profile.invalid + profile.infinite for profile in profiles),
+            deviation=_floats(profile.deviation or np.nan for profile in profiles),
             least=_floats(np.nan if profile.least is None else profile.least for profile in profiles),
             greatest=_floats(np.nan if profile.greatest is None else profile.greatest for profile in profiles),
         )

@@ -41,7 +41,7 @@ def of_numbers(numbers: Numbers) -> list[dict[str, float]]:
     outside = (numbers.below[0] + numbers.above[0]) / np.maximum(window.present, 1)
     valued = {
         KOLMOGOROV_SMIRNOV: distance,
-        WASSERSTEIN: wasserstein(numbers) / deviation(reference),
+        WASSERSTEIN: wasserstein(numbers) / reference.deviation,
         JENSEN_SHANNON: np.sqrt(effect.contributions(*numbers.coarse).sum(axis=-1)),
         STABILITY: stability(*numbers.coarse),
         CHI_SQUARED: evidence.chi_squared(*numbers.coarse).statistic,
@@ -81,14 +81,6 @@ def wasserstein(numbers: Numbers) -> Floats:
     left, right = _bounds(numbers)
     integral = _integral(numbers.window, left, right) - _integral(numbers.reference, left, right)
     return np.abs(integral).sum(axis=-1)
-
-
-def deviation(side: NumberSide) -> Floats:
-    """Standard deviation of the bins' means; NaN where it is 0, so that nothing is divided by it."""
-    share = evidence.shares(side.counts)
-    mean = (share * side.means).sum(axis=-1, keepdims=True)
-    spread = np.sqrt((share * np.square(side.means - mean)).sum(axis=-1))
-    return np.where(spread > 0, spread, np.nan)
 
 
 def stability(window: Floats, reference: Floats) -> Floats:
