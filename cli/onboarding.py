@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import first_version
@@ -16,7 +17,7 @@ from cli.console import note, step
 from cli.project import find_model
 from watchkeeper import naming
 from watchkeeper.config import ModelConfig
-from watchkeeper.errors import DatasetError, WatchkeeperError
+from watchkeeper.errors import ConfigError, DatasetError, WatchkeeperError
 
 _POLL_SECONDS = 10
 
@@ -26,27 +27,45 @@ class AccountError(WatchkeeperError):
 
 
 def prepare(name: str, data: Path | None, artefact: Path | None) -> None:
-    """Train the first version here (or take `artefact`) and upload it with its data to the data bucket."""
+    """Train the first version here (or take `artefact`) and upload it with its data to the data bucket.
+
+    An attached endpoint serves its first version already: of such a model the data alone are uploaded.
+
+    Raises
+    ------
+    DatasetError
+        There are no data, or they cannot be read.
+    ConfigError
+        An artefact was given for an attached endpoint.
+    """
     model = find_model(name)
+    if artefact is not None and model.endpoint.attach is not None:
+        raise ConfigError(f"{model.name} is attached to an endpoint that serves a model: leave --artefact out.")
     source = data or (Path(model.baseline.data) if model.baseline.data else None)
     if source is None:
         raise DatasetError(
             f"{model.name} has no baseline data: give --data FILE, or set baseline.data in its YAML file."
         )
     table = first_version.read_table(source, model)
-    if artefact is None:
-        with step(f"Training version 1 of {model.name} on {len(table)} rows"):
-            archive = first_version.train(model, table)
-    else:
-        archive = artefact.read_bytes()
+    archive = _first_artefact(model, table, artefact)
     bucket = stack_outputs(naming.PLATFORM_STACK)["DataBucketName"]
     with step(f"Uploading to s3://{bucket}/{naming.run_prefix(model.name, first_version.INITIAL_RUN)}"):
         s3 = boto3.client("s3")
-        s3.put_object(Bucket=bucket, Key=first_version.artefact_key(model.name), Body=archive)
+        if archive is not None:
+            s3.put_object(Bucket=bucket, Key=first_version.artefact_key(model.name), Body=archive)
         with tempfile.NamedTemporaryFile(suffix=".csv") as file:
             table.to_csv(file.name, index=False)
             s3.upload_file(file.name, bucket, first_version.source_key(model.name))
     note(f"next: npx cdk deploy -a cdk.out --exclusively {naming.model_stack(model.name)}")
+
+
+def _first_artefact(model: ModelConfig, table: pd.DataFrame, given: Path | None) -> bytes | None:
+    if model.endpoint.attach is not None:
+        return None
+    if given is not None:
+        return given.read_bytes()
+    with step(f"Training version 1 of {model.name} on {len(table)} rows"):
+        return first_version.train(model, table)
 
 
 def baseline(name: str) -> None:

@@ -15,8 +15,9 @@ from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from glue_jobs import sources
-from glue_jobs.job import arguments, session, store
+from glue_jobs.job import arguments, session
 from watchkeeper import naming
+from watchkeeper.aws.deployed import store
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import InputFormat, ModelSpec, Task, deployed_spec
 from watchkeeper.trainingset import HOLDOUT_FEATURES, HOLDOUT_LABELS, MANIFEST, TRAIN, Manifest, Split

@@ -1,16 +1,12 @@
-"""What the jobs share: their arguments, their Spark session, and how executors reach S3."""
+"""What the jobs share: their arguments and their Spark session."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from functools import cache
 
-import boto3
 from pyspark.sql import SparkSession
-
-from watchkeeper.aws.store import Store
 
 
 def arguments(required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
@@ -33,9 +29,3 @@ def arguments(required: Sequence[str], optional: Sequence[str] = ()) -> dict[str
 def session(name: str) -> SparkSession:
     """The Spark session. Times are UTC throughout."""
     return SparkSession.builder.appName(name).config("spark.sql.session.timeZone", "UTC").getOrCreate()
-
-
-@cache
-def store(bucket: str) -> Store:
-    """The bucket, one client a Python worker."""
-    return Store(boto3.client("s3"), bucket)

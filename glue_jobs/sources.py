@@ -18,13 +18,14 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from glue_jobs.job import store
-from watchkeeper import jsonio, naming
+from watchkeeper import naming
+from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
-from watchkeeper.capture import CaptureReader, payload
+from watchkeeper.capture import CaptureReader
 from watchkeeper.cells import parse_text
 from watchkeeper.errors import CaptureError, DatasetError
 from watchkeeper.holdout import canonical_truth
+from watchkeeper.labels import read_ground_truth
 from watchkeeper.spec import InputFormat, Kind, ModelSpec
 from watchkeeper.table import CategoryColumn, NumberColumn, column
 
@@ -37,22 +38,26 @@ UNREADABLE = -1
 
 def captured(spark: SparkSession, spec: ModelSpec, bucket: str, now: datetime) -> DataFrame:
     """Every row captured in the training window."""
-    prefix = spec.attached_capture_prefix or naming.capture_prefix(spec.name)
     since = now - timedelta(days=spec.retraining.window_days)
-    keys = [(key, c.version) for key in store(bucket).keys(prefix) if (c := _capture(spec, key)) and c.hour >= since]
+    keys = [
+        (place, key, capture.version)
+        for place, prefix in spec.captures(bucket)
+        for key in store(place).keys(prefix)
+        if (capture := _capture(spec, key)) and capture.hour >= since
+    ]
 
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         reader = CaptureReader(spec)
         for batch in batches:
-            for key, version in batch.itertuples(index=False):
-                yield _captured_rows(spec, reader, store(bucket).lines(key) or (), version, now)
+            for place, key, version in batch.itertuples(index=False):
+                yield _captured_rows(spec, reader, store(place).lines(key) or (), version, now)
 
-    return _objects(spark, keys, "key string, version string").mapInPandas(read, CAPTURED)
+    return _objects(spark, keys, "place string, key string, version string").mapInPandas(read, CAPTURED)
 
 
 def _capture(spec: ModelSpec, key: str) -> naming.CaptureKey | None:
     try:
-        return naming.parse_capture_key(spec.name, key, spec.attached_capture_prefix)
+        return spec.parse_capture_key(key)
     except CaptureError:
         return None
 
@@ -100,26 +105,15 @@ def _label_rows(spec: ModelSpec, key: str, lines: Iterator[bytes] | Sequence[byt
         if not line.strip():
             continue
         try:
-            identity, values = _ground_truth(line)
-        except (CaptureError, ValueError, KeyError, TypeError):
+            truth = read_ground_truth(line)
+        except CaptureError:
             rows.append(("", UNREADABLE, 0, hour, key, number, None))
             continue
         rows.extend(
-            (identity, position, len(values), hour, key, number, canonical_truth(spec, value))
-            for position, value in enumerate(values)
+            (truth.id, position, len(truth.values), hour, key, number, canonical_truth(spec, value))
+            for position, value in enumerate(truth.values)
         )
     return _frame(rows, LABELLED)
-
-
-def _ground_truth(line: bytes) -> tuple[str, list[str | None]]:
-    """Id and labels of one ground truth record, one label a row of the request."""
-    document = jsonio.loads(line)
-    identity = str(document["eventMetadata"]["eventId"])
-    values: list[str | None] = []
-    for row in payload.rows(document["groundTruthData"], "groundTruthData"):
-        value = row[0] if isinstance(row, list) else row
-        values.append(None if value is None or value == "" else str(value))
-    return identity, values
 
 
 def filed(spark: SparkSession, spec: ModelSpec, uri: str) -> DataFrame:

@@ -1,6 +1,6 @@
 """A bounded number of alarms a model, whatever the number of features, and one composite over all of them.
 
-Three jobs, kept apart: `metrics` below says what is measured, `DEFINITIONS` when it is too much and what to do, and the
+Three jobs, kept apart: `ModelMetrics` says what is measured, `definitions` when it is too much and what to do, and the
 construct turns both into alarms. Alarms send nothing themselves: `notify` makes a readable message of a state change.
 """
 
@@ -29,9 +29,16 @@ FUNCTION_ERRORS_IN_PERIOD = 3
 
 @dataclass(frozen=True)
 class Watched:
-    """What the alarms look at, beside the model's own metrics."""
+    """What the alarms look at, beside the model's own metrics.
+
+    Attributes
+    ----------
+    functions : that run by themselves; when one fails that a machine calls, the machine fails
+    deciders : that machines call
+    """
 
     functions: Sequence[str]
+    deciders: Sequence[str]
     machines: Mapping[str, str]
     dead_letter_queues: Sequence[str]
 
@@ -96,7 +103,7 @@ class ModelMetrics:
 
     @staticmethod
     def total(
-        namespace: str, dimension: str, names: Sequence[str], values: Mapping[str, str], statistic: str
+        namespace: str, dimension: str, names: Sequence[str], values: Sequence[str], statistic: str
     ) -> cloudwatch.MathExpression:
         """The sum of some metrics over several resources, as one expression.
 
@@ -114,7 +121,7 @@ class ModelMetrics:
                 period=cdk.Duration.minutes(5),
             )
             for name, prefix in zip(names, "mnop", strict=False)
-            for place, value in enumerate(values.values())
+            for place, value in enumerate(values)
         }
         if len(used) > METRICS_IN_ONE_EXPRESSION:
             raise ConfigError(f"An alarm takes {METRICS_IN_ONE_EXPRESSION} metrics, not {len(used)}: split it.")
@@ -130,15 +137,21 @@ class ModelMetrics:
 def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Definition]:
     """All metric alarms of a model."""
     metrics = ModelMetrics(context)
-    keep = (
-        cloudwatch.TreatMissingData.IGNORE
-    )  # between two verdicts, and while there are too few rows, the last one holds
-    look, quarter = metrics.look, cdk.Duration.minutes(15)
-    functions = {name: name for name in watched.functions}
-    queues = {name: name for name in watched.dead_letter_queues}
+    return {
+        **_of_findings(metrics),
+        **(_of_quality(metrics) if context.spec.quality.alarms else {}),
+        **_of_captures(metrics, missed=_captures(context)),
+        **_of_workings(metrics, watched),
+        **_of_endpoint(metrics, context.spec.rollout.error_rate),
+    }
+
+
+def _of_findings(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """Alarms over verdicts: between two of them, and while there are too few rows, the last one holds."""
+    keep = cloudwatch.TreatMissingData.IGNORE
     return {
         AlarmKind.DRIFT: Definition(
-            metrics.of(Metric.DRIFTED_FEATURES, "Maximum", look),
+            metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look),
             1,
             "Look at the newest findings: which features changed, and did the data or the world? Retraining starts by "
             "itself if the model's file says so.",
@@ -146,55 +159,98 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
             missing=keep,
         ),
         AlarmKind.PREDICTION_DRIFT: Definition(
-            metrics.of(Metric.PREDICTION_DRIFT, "Maximum", look),
+            metrics.of(Metric.PREDICTION_DRIFT, "Maximum", metrics.look),
             0,
             "Look at the newest findings: if no feature changed with the predictions, suspect the model.",
             missing=keep,
         ),
         AlarmKind.SUSPECT_VERSION: Definition(
-            metrics.of(Metric.SUSPECT_VERSION, "Maximum", look),
+            metrics.of(Metric.SUSPECT_VERSION, "Maximum", metrics.look),
             1,
             "The new version's predictions changed while its inputs did not. It is rolled back by itself if the "
             "model's file says so.",
             inclusive=True,
             missing=keep,
         ),
-        AlarmKind.UNREADABLE_CAPTURE: Definition(
-            _unreadable_percent(metrics, quarter),
-            UNREADABLE_PERCENT,
-            "Read the reasons under quarantine/ in the data bucket: requests no longer look as the model's file says.",
-        ),
-        AlarmKind.MISSING_CAPTURE: Definition(
-            _missing(metrics, quarter),
+    }
+
+
+def _of_quality(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """Alarms over the data-quality monitor; skew is told once, at a version's first look."""
+    return {
+        AlarmKind.DATA_QUALITY: Definition(
+            metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", metrics.look),
             1,
-            "The endpoint is used but captures nothing: check the disk of its instances (capture stops above 75 %), "
-            "its role and its capture settings.",
+            "Look at the newest outcome of the data-quality monitor under findings/: which columns are faulty? Mend "
+            "their source.",
             inclusive=True,
-            points=4,
-            of=4,
+            missing=cloudwatch.TreatMissingData.IGNORE,
         ),
+        AlarmKind.TRAIN_SERVE_SKEW: Definition(
+            metrics.of(Metric.SKEWED_FEATURES, "Maximum", metrics.look),
+            1,
+            "The first requests to a version differ from its training data: compare how training and serving compute "
+            "the named features.",
+            inclusive=True,
+        ),
+    }
+
+
+def _of_captures(metrics: ModelMetrics, *, missed: bool) -> dict[AlarmKind, Definition]:
+    quarter = cdk.Duration.minutes(15)
+    unreadable = Definition(
+        _unreadable_percent(metrics, quarter),
+        UNREADABLE_PERCENT,
+        "Read the reasons under quarantine/ in the data bucket: requests no longer look as the model's file says.",
+    )
+    missing = Definition(
+        _missing(metrics, quarter),
+        1,
+        "The endpoint is used but no capture is profiled: was the model onboarded? Check the disk of its instances "
+        "(capture stops above 75 %), its role and its capture settings; of an attached endpoint also whether its "
+        "owner's bucket still sends events to EventBridge.",
+        inclusive=True,
+        points=4,
+        of=4,
+    )
+    return {AlarmKind.UNREADABLE_CAPTURE: unreadable} | ({AlarmKind.MISSING_CAPTURE: missing} if missed else {})
+
+
+def _of_workings(metrics: ModelMetrics, watched: Watched) -> dict[AlarmKind, Definition]:
+    """Alarms over what watches the model: nobody would miss a message that never came."""
+    machines = list(watched.machines.values())
+    return {
         AlarmKind.DEAD_LETTERS: Definition(
-            metrics.total("AWS/SQS", "QueueName", ["ApproximateNumberOfMessagesVisible"], queues, "Maximum"),
+            metrics.total(
+                "AWS/SQS",
+                "QueueName",
+                ["ApproximateNumberOfMessagesVisible"],
+                watched.dead_letter_queues,
+                "Maximum",
+            ),
             0,
             "Read the function's log for the reason, mend it, and move the messages back to their queue (redrive).",
         ),
         AlarmKind.FUNCTION_ERRORS: Definition(
-            metrics.total("AWS/Lambda", "FunctionName", ["Errors"], functions, "Sum"),
+            metrics.total("AWS/Lambda", "FunctionName", ["Errors"], watched.functions, "Sum"),
             FUNCTION_ERRORS_IN_PERIOD,
             "Read the logs under /watchkeeper/ of the function that fails.",
             inclusive=True,
         ),
         AlarmKind.AUTOMATION_FAILED: Definition(
-            metrics.total(
-                "AWS/States", "StateMachineArn", ["ExecutionsFailed", "ExecutionsTimedOut"], watched.machines, "Sum"
-            ),
+            metrics.total("AWS/States", "StateMachineArn", ["ExecutionsFailed", "ExecutionsTimedOut"], machines, "Sum"),
             0,
             "Open the failed execution in the Step Functions console: its last step says why. The version that served "
             "before goes on serving.",
         ),
+    }
+
+
+def _of_endpoint(metrics: ModelMetrics, error_rate: float) -> dict[AlarmKind, Definition]:
+    return {
         AlarmKind.SERVER_ERRORS: Definition(
             metrics.endpoint("Invocation5XXErrors", "Average", cdk.Duration.minutes(1)),
-            context.spec.rollout.error_rate,
+            error_rate,
             "Read the endpoint's log. If a new version is to blame, start the rollback machine.",
             points=3,
             of=5,
@@ -241,17 +297,14 @@ class Alarms(Construct):
         super().__init__(scope, "Alarms")
         self.by_kind: dict[AlarmKind, cloudwatch.Alarm] = {}
         for kind, definition in definitions(context, watched).items():
-            if kind is AlarmKind.MISSING_CAPTURE and not _captures(context):
-                continue
             self.by_kind[kind] = self._alarm(context, kind, definition)
-        attention = cloudwatch.CompositeAlarm(
+        self.attention = cloudwatch.CompositeAlarm(
             self,
             "Attention",
             composite_alarm_name=naming.alarm(context.name, AlarmKind.ATTENTION),
             alarm_description=f"{context.name} needs a look: at least one of its alarms is in alarm.",
             alarm_rule=cloudwatch.AlarmRule.any_of(*self.by_kind.values()),
         )
-        self.attention = attention
 
     def _alarm(self, context: ModelContext, kind: AlarmKind, definition: Definition) -> cloudwatch.Alarm:
         name = naming.alarm(context.name, kind)
@@ -276,6 +329,6 @@ class Alarms(Construct):
 
 
 def _captures(context: ModelContext) -> bool:
-    """Whether every period of traffic must show captures; with a small share, some show none."""
+    """Whether the endpoint captures anything; one that is not ours is watched because it does."""
     create = context.config.endpoint.create
     return create is None or create.capture_percent > 0

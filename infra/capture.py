@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -48,7 +46,7 @@ class Capture(Construct):
             environment={"QUEUE_URL": self.queue.queue_url},
         )
         self.function.reads(naming.capture_prefix(context.name), naming.baseline_prefix(context.name))
-        self.function.writes(naming.profiles_prefix(context.name), f"quarantine/{context.name}/")
+        self.function.writes(naming.profiles_prefix(context.name), naming.quarantine_prefix(context.name))
         self._consume(context)
         self._rule(
             "CaptureArrived",
@@ -56,8 +54,10 @@ class Capture(Construct):
             context.platform.bucket.bucket_name,
             [{"prefix": naming.capture_prefix(context.name)}, {"prefix": naming.baseline_prefix(context.name)}],
         )
-        if context.attached:
-            self._watch_attached(context)
+        if (attached := context.spec.attached) is not None:
+            place = [{"prefix": attached.prefix}]
+            self._rule("AttachedCaptureArrived", f"Captures of {attached.endpoint}", attached.bucket, place)
+            grants.read_attached(context, self.function.role)
 
     def _consume(self, context: ModelContext) -> None:
         self.function.function.add_event_source(
@@ -84,16 +84,3 @@ class Capture(Construct):
             ),
         )
         rule.add_target(targets.SqsQueue(self.queue))
-
-    def _watch_attached(self, context: ModelContext) -> None:
-        """The captures of an endpoint that is not ours lie in a bucket that is not ours."""
-        attach = context.config.endpoint.attach
-        assert attach is not None
-        match = re.fullmatch(r"s3://([^/]+)/(.*)", attach.capture)
-        assert match is not None  # the schema's pattern
-        bucket, prefix = match.groups()
-        self._rule("AttachedCaptureArrived", f"Captured objects of {attach.name}", bucket, [{"prefix": prefix}])
-        self.function.function.add_environment("CAPTURE_BUCKET", bucket)
-        bucket_arn = grants.arn("s3", bucket, region="", account="")
-        grants.allow(self.function.role, ["s3:GetObject"], [f"{bucket_arn}/{prefix}*"], grants.BY_PREFIX)
-        grants.allow(self.function.role, ["s3:ListBucket"], [bucket_arn], StringLike={"s3:prefix": [f"{prefix}*"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -63,10 +65,13 @@ class Dashboard(Construct):
                     ),
                 ],
                 [
-                    _graph("Errors of functions", *_each("AWS/Lambda", "FunctionName", "Errors", watched.functions)),
+                    _graph(
+                        "Errors of functions",
+                        *_each("AWS/Lambda", "FunctionName", "Errors", [*watched.functions, *watched.deciders]),
+                    ),
                     _graph(
                         "Executions that failed",
-                        *_each("AWS/States", "StateMachineArn", "ExecutionsFailed", list(watched.machines.values())),
+                        *_each("AWS/States", "StateMachineArn", "ExecutionsFailed", watched.machines.values()),
                     ),
                 ],
             ],
@@ -79,10 +84,7 @@ def _graph(
     return cloudwatch.GraphWidget(title=title, left=list(left), right=right or [], width=HALF, height=6)
 
 
-def _each(
-    namespace: str, dimension: str, name: str, values: list[str] | tuple[str, ...] | object
-) -> list[cloudwatch.IMetric]:
-    assert isinstance(values, list | tuple)
+def _each(namespace: str, dimension: str, name: str, values: Iterable[str]) -> list[cloudwatch.IMetric]:
     return [
         cloudwatch.Metric(
             namespace=namespace,

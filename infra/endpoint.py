@@ -15,9 +15,8 @@ from infra.shared import ModelContext
 from watchkeeper import naming, rollout
 from watchkeeper.config.schema import CreateEndpoint
 from watchkeeper.rollout import ServingSettings
-from watchkeeper.spec import Strategy
+from watchkeeper.spec import Attached, Strategy
 
-FIRST_VERSION = "v1"
 NO_IMAGE = "none"
 RESPONSE_TYPES = ("text/csv", "application/json")
 SCALE_COOLDOWN_SECONDS = 300
@@ -35,7 +34,10 @@ def serving_settings(create: CreateEndpoint) -> ServingSettings:
 
 
 class ServingRole(Construct):
-    """The role under which containers serve and batch transforms run."""
+    """The role under which containers serve and batch transforms run.
+
+    An attached endpoint outlives the stack, and may by then serve under this role: so the role does, too.
+    """
 
     def __init__(self, scope: Construct, context: ModelContext) -> None:
         super().__init__(scope, "Serving")
@@ -48,13 +50,23 @@ class ServingRole(Construct):
         training = f"training/{context.name}/"
         grants.read(context, self.role, training)
         grants.write(context, self.role, naming.capture_prefix(context.name), training)
-        if context.attached:  # its artefact is where SageMaker's own tools put artefacts
-            artefacts = grants.arn("s3", "*sagemaker*/*", region="", account="")
-            grants.allow(self.role, ["s3:GetObject"], [artefacts], "The artefact's bucket is not in the model's file.")
         grants.pull_images(self.role)
         grants.log_containers(self.role)
         # Deployment guardrails read their alarms with the execution role.
         grants.allow(self.role, ["cloudwatch:DescribeAlarms"], ["*"], grants.NO_RESOURCES)
+        if context.spec.attached is not None:
+            self._serve_attached(context, context.spec.attached)
+
+    def _serve_attached(self, context: ModelContext, attached: Attached) -> None:
+        named = [uri.removeprefix("s3://") for uri in attached.artefacts]
+        objects = [grants.arn("s3", f"{n}*" if n.endswith("/") else n, region="", account="") for n in named]
+        if objects:
+            grants.allow(self.role, ["s3:GetObject"], objects, "Objects are granted by the model file's prefixes.")
+            grants.use_owners_keys(context, self.role)
+        for part in (self.role, self.role.node.find_child("DefaultPolicy")):
+            resource = part.node.default_child
+            assert isinstance(resource, cdk.CfnResource)
+            resource.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
 
 
 class Endpoint(Construct):
@@ -83,7 +95,7 @@ class Endpoint(Construct):
         model = sagemaker.CfnModel(
             self,
             "Model",
-            model_name=rollout.served_model_name(context.name, FIRST_VERSION, environment),
+            model_name=rollout.served_model_name(context.name, naming.FIRST_VERSION, environment),
             execution_role_arn=role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=self._image, model_data_url=self._artefact, environment=environment
@@ -164,7 +176,7 @@ class Endpoint(Construct):
             self, "VolumeTakesKey", expression=cdk.Fn.condition_equals(takes_key.value_as_string, "yes")
         )
         key = context.platform.key.key_arn
-        captures = context.data_uri(naming.capture_prefix(context.name, FIRST_VERSION).rstrip("/"))
+        captures = context.data_uri(naming.capture_prefix(context.name, naming.FIRST_VERSION).rstrip("/"))
         capture = rollout.data_capture(captures, key, settings.capture_percent)
         config = sagemaker.CfnEndpointConfig(
             self,

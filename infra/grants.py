@@ -72,6 +72,23 @@ def write(context: ModelContext, role: iam.IRole, *prefixes: str) -> None:
     use_key(context, role)
 
 
+def read_attached(context: ModelContext, role: iam.IRole) -> None:
+    """Read and list the captures that an endpoint which is not ours writes to its owner's bucket."""
+    attached = context.spec.attached
+    if attached is None:
+        return
+    bucket = arn("s3", attached.bucket, region="", account="")
+    allow(role, ["s3:GetObject"], [f"{bucket}/{attached.prefix}*"], BY_PREFIX)
+    allow(role, ["s3:ListBucket"], [bucket], StringLike={"s3:prefix": [f"{attached.prefix}*"]})
+    use_owners_keys(context, role)
+
+
+def use_owners_keys(context: ModelContext, role: iam.IRole) -> None:
+    """Decrypt what the owner of an attached endpoint has encrypted; their keys' policies must leave it to IAM."""
+    if context.spec.attached and context.spec.attached.kms_keys:
+        allow(role, ["kms:Decrypt"], list(context.spec.attached.kms_keys))
+
+
 def use_key(context: ModelContext, role: iam.IRole) -> None:
     """Encrypt and decrypt with the platform's key."""
     allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [context.platform.key.key_arn])

@@ -7,17 +7,16 @@ few states that need arithmetic or pass on a whole request are JSONata.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import grants
 from infra.nag import acknowledge
-from infra.python_function import PythonFunction, retention
+from infra.python_function import PythonFunction, log_group
 from infra.shared import ModelContext
 from infra.state import ModelState
 from watchkeeper.message import Kind
@@ -302,14 +301,7 @@ class Machine(Construct):
         timeout_seconds: int,
     ) -> None:
         super().__init__(scope, f"{name.title()}Machine")
-        group = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"/aws/vendedlogs/states/{context.name}--{name}",
-            encryption_key=context.platform.key,
-            retention=retention(context.config.retention.logs.days),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, context, name, group_name=f"/aws/vendedlogs/states/{context.name}--{name}")
         definition = {
             "Comment": comment,
             "StartAt": next(iter(states)),
@@ -355,6 +347,14 @@ def may_await(role: iam.IRole, kind: str) -> None:
     """What `.sync` needs to learn of a job's end: the rule that Step Functions manages for it."""
     rule = grants.arn("events", f"rule/{_EVENTS_RULES[kind]}")
     grants.allow(role, ["events:DescribeRule", "events:PutRule", "events:PutTargets"], [rule])
+
+
+def may_run_sagemaker_jobs(role: iam.IRole, noun: Literal["training", "transform"], model: str) -> None:
+    """Run SageMaker jobs of a model and wait for them; Step Functions tags the jobs that it waits for."""
+    actions = [f"{verb}{noun.title()}Job" for verb in ("Create", "Describe", "Stop")]
+    jobs = grants.arn("sagemaker", f"{noun}-job/{model}--*")
+    grants.allow(role, [f"sagemaker:{action}" for action in ("AddTags", *actions)], [jobs], grants.BY_NAME)
+    may_await(role, noun)
 
 
 def may_run_job(role: iam.IRole, job_arn: str) -> None:

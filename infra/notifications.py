@@ -26,6 +26,7 @@ class Notifications(Construct):
 
     def __init__(self, scope: Construct, context: ModelContext, dead_letters: sqs.IQueue) -> None:
         super().__init__(scope, "Notifications")
+        self._context, self._dead_letters = context, dead_letters
         topics = context.platform.topics
         self.notify = PythonFunction(
             self,
@@ -38,15 +39,20 @@ class Notifications(Construct):
         )
         self.notify.reads(naming.findings_prefix(context.name))
         grants.allow(self.notify.role, ["sns:Publish"], list(topics.values()))
-        self._subscribe(context)
+        self._subscribe()
 
-    def on_alarms(self, context: ModelContext, dead_letters: sqs.IQueue) -> None:
+    def tell_alarms(self) -> events.Rule:
         """Send every change of every alarm to `notify`. The composite would only say the same again."""
-        names = [naming.alarm(context.name, kind) for kind in AlarmKind if kind is not AlarmKind.ATTENTION]
-        rule = alarm_rule(self, "AlarmChanged", names, None, f"Changes of the alarms of {context.name}")
-        rule.add_target(targets.LambdaFunction(self.notify.function, dead_letter_queue=dead_letters, retry_attempts=8))
+        model = self._context.name
+        names = [naming.alarm(model, kind) for kind in AlarmKind if kind is not AlarmKind.ATTENTION]
+        rule = alarm_rule(self, "AlarmChanged", names, None, f"Changes of the alarms of {model}")
+        rule.add_target(
+            targets.LambdaFunction(self.notify.function, dead_letter_queue=self._dead_letters, retry_attempts=8)
+        )
+        return rule
 
-    def _subscribe(self, context: ModelContext) -> None:
+    def _subscribe(self) -> None:
+        context = self._context
         for number, subscriber in enumerate(context.config.alerts):
             for topic in TOPICS[Severity(subscriber.severity)]:
                 identity = f"{subscriber.protocol.title()}{number}{topic.title()}"

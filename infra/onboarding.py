@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra import grants
 from infra import machine_steps as steps
-from infra.endpoint import FIRST_VERSION, RESPONSE_TYPES
+from infra.attachment import Attachment
 from infra.machine_steps import EXECUTION, NOW, Machine, State
-from infra.python_function import PythonFunction
 from infra.shared import ModelContext
-from infra.spark_jobs import SparkJobs
-from infra.state import ModelState
+from infra.tools import Tools
 from infra.transforms import answers, may_transform, transform
-from watchkeeper import naming, rollout
 from watchkeeper.message import Kind
+from watchkeeper.naming import FIRST_VERSION
 
 TIMEOUT_SECONDS = 6 * 3600
 EXISTS = "DynamoDb.TransactionCanceledException"
@@ -26,10 +22,15 @@ EXISTS = "DynamoDb.TransactionCanceledException"
 
 @dataclass(frozen=True)
 class FirstVersion:
-    """Version 1 as the template made it; an attached endpoint's is looked up when the machine runs."""
+    """Version 1 as the template made it."""
 
     model_name: str
     package_arn: str
+    endpoint_config: str
+
+    def facts(self, then: str) -> State:
+        """Leave them where an attached endpoint's are left once they are known."""
+        return {"Type": "Pass", "Result": asdict(self), "ResultPath": "$.first", "Next": then}
 
 
 class Onboarding(Construct):
@@ -42,46 +43,30 @@ class Onboarding(Construct):
         self,
         scope: Construct,
         context: ModelContext,
-        *,
-        state: ModelState,
-        jobs: SparkJobs,
-        notify: PythonFunction,
-        serving_role: iam.IRole,
-        first: FirstVersion | None,
+        tools: Tools,
+        first: FirstVersion | Attachment,
     ) -> None:
         super().__init__(scope, "Onboarding")
-        self._context, self._state, self._jobs, self._notify = context, state, jobs, notify
-        self._serving_role, self._first = serving_role, first
-        role = self._role()
-        machine = Machine(
+        self._context, self._state, self._jobs, self._notify = context, tools.state, tools.jobs, tools.notify
+        self._first = first
+        self.machine = Machine(
             self,
             context,
             "onboarding",
-            role=role,
+            role=self._role(),
             comment=f"Makes the baseline of {context.name}'s version 1",
             states=self._states(),
             timeout_seconds=TIMEOUT_SECONDS,
         )
-        self.machine, self.arn = machine.machine, machine.arn
 
     def _states(self) -> dict[str, State]:
         first = self._first
-        model, package, config = "$.model.ModelName", "$.package.ModelPackageArn", "$.endpoint.EndpointConfigName"
-        work: dict[str, State] = {
-            "AssembleTrainingSet": self._assemble("HoldTemplateFacts" if first else "DescribeEndpoint")
-        }
-        if first:
-            work["HoldTemplateFacts"] = _facts(
-                {
-                    "model": {"ModelName": first.model_name},
-                    "package": {"ModelPackageArn": first.package_arn},
-                    "endpoint": {"EndpointConfigName": naming.first_version_resource(self._context.name)},
-                },
-                "Transform",
-            )
+        if isinstance(first, Attachment):
+            opening, registration = first.states("AssembleTrainingSet"), first.registration("RecordServing")
         else:
-            work |= self._look_up_attached("Transform")
-        work["Transform"] = transform(self._context, "champion", model, "BuildBaseline")
+            opening, registration = {"HoldTemplateFacts": first.facts("AssembleTrainingSet")}, {}
+        work = {**opening, "AssembleTrainingSet": self._assemble("Transform")}
+        work["Transform"] = transform(self._context, "champion", "$.first.model_name", "BuildBaseline")
         work["BuildBaseline"] = self._build_baseline("GetServing")
         work["GetServing"] = steps.repeated(
             "dynamodb:getItem",
@@ -91,16 +76,14 @@ class Onboarding(Construct):
         )
         work["Known?"] = steps.choose(
             steps.when_present("$.serving.Item", "NotifyOnboarded"),
-            otherwise="RecordServing" if first else "RegisterVersion",
+            otherwise=next(iter(registration), "RecordServing"),
         )
-        if not first:
-            work["RegisterVersion"] = self._register("RecordServing")
-        work["RecordServing"] = self._record_serving(model, package, config)
+        work |= {**registration, "RecordServing": self._record_serving()}
         steps.guarded(work, "Failed")
         return {
             **steps.request_with_defaults({"version": FIRST_VERSION}, "FirstVersion?", **{"run.$": _RUN}),
             "FirstVersion?": steps.choose(
-                steps.when_text("$.request.version", FIRST_VERSION, "AssembleTrainingSet"), otherwise="LaterVersion"
+                steps.when_text("$.request.version", FIRST_VERSION, next(iter(opening))), otherwise="LaterVersion"
             ),
             **work,
             "NotifyOnboarded": steps.notify(self._notify, Kind.ONBOARDED, {"version": FIRST_VERSION}, "Onboarded"),
@@ -128,82 +111,13 @@ class Onboarding(Construct):
         }
         return steps.run_job(self._jobs.baseline.name, arguments, then)
 
-    def _look_up_attached(self, then: str) -> dict[str, State]:
-        """Find out what the attached endpoint serves, and make a model of it that our role may run."""
-        ours = f"{self._context.name}--v1-attached"
-        container = "$.served.PrimaryContainer"
-        return {
-            "DescribeEndpoint": steps.repeated(
-                "aws-sdk:sagemaker:describeEndpoint",
-                {"EndpointName": self._context.spec.endpoint},
-                "DescribeEndpointConfig",
-                result="$.endpoint",
-            ),
-            "DescribeEndpointConfig": steps.repeated(
-                "aws-sdk:sagemaker:describeEndpointConfig",
-                {"EndpointConfigName.$": "$.endpoint.EndpointConfigName"},
-                "DescribeModel",
-                result="$.config",
-            ),
-            "DescribeModel": steps.repeated(
-                "aws-sdk:sagemaker:describeModel",
-                {"ModelName.$": "$.config.ProductionVariants[0].ModelName"},
-                "CreateModel",
-                result="$.served",
-            ),
-            "CreateModel": steps.call(
-                "aws-sdk:sagemaker:createModel",
-                {
-                    "ModelName": ours,
-                    "ExecutionRoleArn": self._serving_role.role_arn,
-                    "PrimaryContainer": {
-                        "Image.$": f"{container}.Image",
-                        "ModelDataUrl.$": f"{container}.ModelDataUrl",
-                        "Environment.$": f"{container}.Environment",
-                    },
-                },
-                "HoldModelName",
-                tolerate=["SageMaker.SageMakerException"],
-            ),
-            "HoldModelName": {
-                "Type": "Pass",
-                "Result": {"ModelName": ours},
-                "ResultPath": "$.model",
-                "Next": then,
-            },
-        }
-
-    def _register(self, then: str) -> State:
-        container = "$.served.PrimaryContainer"
-        return steps.call(
-            "aws-sdk:sagemaker:createModelPackage",
-            {
-                "ModelPackageGroupName": self._context.name,
-                "ModelPackageDescription": "Version 1, found on the attached endpoint",
-                "ModelApprovalStatus": "Approved",
-                "InferenceSpecification": {
-                    "Containers": [
-                        {
-                            "Image.$": f"{container}.Image",
-                            "ModelDataUrl.$": f"{container}.ModelDataUrl",
-                            "Environment.$": f"{container}.Environment",
-                        }
-                    ],
-                    "SupportedContentTypes": [*rollout.CSV_CONTENT_TYPES, *rollout.JSON_CONTENT_TYPES],
-                    "SupportedResponseMIMETypes": list(RESPONSE_TYPES),
-                },
-            },
-            then,
-            result="$.package",
-        )
-
-    def _record_serving(self, model: str, package: str, config: str) -> State:
+    def _record_serving(self) -> State:
         """Version 1 serves, without probation: there is nothing to go back to."""
         version = {
             "pk": {"S": f"version#{FIRST_VERSION}"},
             "version": {"S": FIRST_VERSION},
-            "package_arn": {"S.$": package},
-            "model_name": {"S.$": model},
+            "package_arn": {"S.$": "$.first.package_arn"},
+            "model_name": {"S.$": "$.first.model_name"},
             "state": {"S": "serving"},
             "created": {"S.$": NOW},
             "served_since": {"S.$": NOW},
@@ -211,8 +125,8 @@ class Onboarding(Construct):
         serving = {
             "pk": {"S": "serving"},
             "version": {"S": FIRST_VERSION},
-            "model_name": {"S.$": model},
-            "endpoint_config": {"S.$": config},
+            "model_name": {"S.$": "$.first.model_name"},
+            "endpoint_config": {"S.$": "$.first.endpoint_config"},
             "since": {"S.$": NOW},
             "probation_until": {"S.$": NOW},
             "recorded_by": {"S.$": EXECUTION},
@@ -233,35 +147,9 @@ class Onboarding(Construct):
         may_transform(context, role)
         self._state.grant(role, ["GetItem", "PutItem"])
         steps.may_invoke(role, self._notify)
-        if self._first is None:
-            grants.allow(
-                role, ["sagemaker:DescribeEndpoint"], [grants.arn("sagemaker", f"endpoint/{context.spec.endpoint}")]
-            )
-            unknown = "What an attached endpoint's config and model are called is not in the model's file."
-            grants.allow(
-                role, ["sagemaker:DescribeEndpointConfig"], [grants.arn("sagemaker", "endpoint-config/*")], unknown
-            )
-            grants.allow(role, ["sagemaker:DescribeModel"], [grants.arn("sagemaker", "model/*")], unknown)
-            grants.allow(
-                role, ["sagemaker:CreateModel"], [grants.arn("sagemaker", f"model/{context.name}--*")], grants.BY_NAME
-            )
-            packages = [f"model-package-group/{context.name}", f"model-package/{context.name}/*"]
-            grants.allow(
-                role,
-                ["sagemaker:CreateModelPackage"],
-                [grants.arn("sagemaker", package) for package in packages],
-                grants.BY_NAME,
-            )
-            grants.pass_role(role, self._serving_role, "sagemaker.amazonaws.com")
+        if isinstance(self._first, Attachment):
+            self._first.granted_to(role)
         return role
 
 
 _RUN = f"States.Format('initial-{{}}', {steps.RUN_ID})"
-
-
-def _facts(facts: dict[str, Any], then: str) -> State:
-    return {
-        "Type": "Pass",
-        "Parameters": {"run.$": "$.run", "request.$": "$.request", **facts},
-        "Next": then,
-    }

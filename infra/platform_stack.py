@@ -29,7 +29,7 @@ from watchkeeper.errors import ConfigError
 KEPT_PREFIXES = {
     "captures": ("capture/", "quarantine/"),
     "labels": ("labels/",),
-    "profiles": ("profiles/",),
+    "profiles": ("profiles/", "compacted/", "memory/"),
     "findings": ("findings/",),
     "training": ("training/",),
 }
@@ -77,7 +77,8 @@ class PlatformStack(cdk.Stack):
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="LogGroupsOfThisAccount",
-                principals=[iam.ServicePrincipal("logs.amazonaws.com")],
+                # CloudWatch Logs, unlike other services, uses keys under the name that it has in its region.
+                principals=[iam.ServicePrincipal(f"logs.{self.region}.{self.url_suffix}")],
                 actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
                 resources=["*"],
                 conditions={

@@ -11,11 +11,9 @@ from infra import grants
 from infra import machine_steps as steps
 from infra.endpoint import RESPONSE_TYPES, serving_settings
 from infra.machine_steps import EXECUTION, NOW, Machine, State
-from infra.python_function import PythonFunction
 from infra.rollout import Rollout
 from infra.shared import ModelContext
-from infra.spark_jobs import SparkJobs
-from infra.state import ModelState
+from infra.tools import Tools
 from infra.training import Training
 from infra.transforms import answers, may_transform, transform
 from watchkeeper import rollout
@@ -34,28 +32,14 @@ class Retraining(Construct):
     is released. Input: `{"reason": "…", "alarm"?: name, "hyperparameters"?: {name: text}}`.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        context: ModelContext,
-        *,
-        state: ModelState,
-        jobs: SparkJobs,
-        check_labels: PythonFunction,
-        check_training_set: PythonFunction,
-        evaluate: PythonFunction,
-        notify: PythonFunction,
-        serving_role: iam.IRole,
-        rollout_machine: Rollout,
-    ) -> None:
+    def __init__(self, scope: Construct, context: ModelContext, tools: Tools, rollout: Rollout) -> None:
         super().__init__(scope, "Retraining")
-        self._context, self._state, self._jobs = context, state, jobs
-        self._labels, self._set, self._gate, self._notify = check_labels, check_training_set, evaluate, notify
-        self._serving_role, self._rollout = serving_role, rollout_machine
+        self._context, self._state, self._jobs, self._notify = context, tools.state, tools.jobs, tools.notify
+        self._deciders, self._serving_role, self._rollout = tools.deciders, tools.serving_role, rollout.machine
         self._training = Training(self, context)
         spec = context.spec.retraining
-        self._held_seconds = GUARDED_HOURS * 3600 + self._training.longest_seconds + rollout_machine.timeout_seconds
-        machine = Machine(
+        self._held_seconds = GUARDED_HOURS * 3600 + self._training.longest_seconds + rollout.timeout_seconds
+        self.machine = Machine(
             self,
             context,
             "retraining",
@@ -64,49 +48,16 @@ class Retraining(Construct):
             states=self._states(),
             timeout_seconds=self._held_seconds + 60 * spec.label_wait_minutes * (spec.label_wait_limit + 1),
         )
-        self.machine, self.arn = machine.machine, machine.arn
 
     def _states(self) -> dict[str, State]:
         work = {
-            "GetServing": steps.repeated(
-                "dynamodb:getItem",
-                {"TableName": self._table, "Key": {"pk": {"S": "serving"}}, "ConsistentRead": True},
-                "Onboarded?",
-                result="$.serving",
-            ),
-            "Onboarded?": steps.choose(steps.when_present("$.serving.Item", "Superseded?"), otherwise="NotOnboarded"),
-            # Several alarms may have asked for the same retraining, and waited for the same labels.
-            "Superseded?": steps.choose(
-                {
-                    "Variable": "$.serving.Item.since.S",
-                    "TimestampGreaterThanPath": "$.started",
-                    "Next": "ReleaseSuperseded",
-                },
-                otherwise="AssembleTrainingSet",
-            ),
-            "NotOnboarded": _failure(
-                "NotOnboarded", "No version is on record as serving: start the onboarding machine"
-            ),
+            **self._look_at_champion("AssembleTrainingSet"),
             **self._assemble("CopySource"),
             **self._training.states("CreateChallenger"),
             **self._compare("Register"),
             **self._register("Rollout"),
-            "Rollout": steps.run_execution(
-                self._rollout.arn,
-                {
-                    "version.$": "$.candidate.version",
-                    "reason.$": "$.request.reason",
-                    "lock_owner.$": EXECUTION,
-                },
-                "NotifyDeployed",
-                result="$.rollout",
-            ),
+            "Rollout": self._roll_out("NotifyDeployed"),
         }
-        # The rollout machine has sent its own message, and rejected the candidate.
-        work["Rollout"]["Catch"] = [
-            {"ErrorEquals": ["States.TaskFailed"], "ResultPath": steps.FAILURE, "Next": "ReleaseFailed"}
-        ]
-        steps.guarded(work, "Failed")
         return {
             **steps.request_with_defaults(
                 {"reason": "", "alarm": "", "hyperparameters": {}},
@@ -121,7 +72,7 @@ class Retraining(Construct):
                 busy={"Next": "AnotherRunHoldsTheLock"},
             ),
             "AnotherRunHoldsTheLock": steps.end(),
-            **work,
+            **steps.guarded(work, "Failed"),
             **self._ends(),
         }
 
@@ -133,7 +84,7 @@ class Retraining(Construct):
         """Look for labels, and look again; the first wait is announced."""
         spec = self._context.spec.retraining
         check = steps.invoke(
-            self._labels,
+            self._deciders.check_labels,
             {"now.$": NOW},
             "Labelled?",
             result="$.labels",
@@ -174,13 +125,36 @@ class Retraining(Construct):
             "FailedUnlocked": self._notify_failed("RetrainingFailed"),
         }
 
+    def _look_at_champion(self, then: str) -> dict[str, State]:
+        return {
+            "GetServing": steps.repeated(
+                "dynamodb:getItem",
+                {"TableName": self._table, "Key": {"pk": {"S": "serving"}}, "ConsistentRead": True},
+                "Onboarded?",
+                result="$.serving",
+            ),
+            "Onboarded?": steps.choose(steps.when_present("$.serving.Item", "Superseded?"), otherwise="NotOnboarded"),
+            # Several alarms may have asked for the same retraining, and waited for the same labels.
+            "Superseded?": steps.choose(
+                {
+                    "Variable": "$.serving.Item.since.S",
+                    "TimestampGreaterThanPath": "$.started",
+                    "Next": "ReleaseSuperseded",
+                },
+                otherwise=then,
+            ),
+            "NotOnboarded": _failure(
+                "NotOnboarded", "No version is on record as serving: start the onboarding machine"
+            ),
+        }
+
     def _assemble(self, then: str) -> dict[str, State]:
         return {
             "AssembleTrainingSet": steps.run_job(
                 self._jobs.assemble.name, {"--RUN.$": "$.run", "--NOW.$": NOW}, "CheckTrainingSet"
             ),
             "CheckTrainingSet": steps.invoke(
-                self._set,
+                self._deciders.check_training_set,
                 {"run.$": "$.run"},
                 "Trainable?",
                 result="$.set",
@@ -220,7 +194,7 @@ class Retraining(Construct):
             ),
             "AskBoth": {"Type": "Parallel", "Branches": branches, "ResultPath": steps.LAST, "Next": "Evaluate"},
             "Evaluate": steps.invoke(
-                self._gate,
+                self._deciders.evaluate_candidate,
                 {
                     "run.$": "$.run",
                     "challenger.$": answers(self._context, "challenger"),
@@ -284,6 +258,16 @@ class Retraining(Construct):
             ),
             "RecordCandidate": steps.repeated("dynamodb:putItem", self._candidate(), then),
         }
+
+    def _roll_out(self, then: str) -> State:
+        request = {
+            "version.$": "$.candidate.version",
+            "reason.$": "$.request.reason",
+            "lock_owner.$": EXECUTION,
+        }
+        # A rollout that failed has sent its own message, and rejected the candidate.
+        told = {"ErrorEquals": ["States.TaskFailed"], "ResultPath": steps.FAILURE, "Next": "ReleaseFailed"}
+        return steps.run_execution(self._rollout.arn, request, then, result="$.rollout") | {"Catch": [told]}
 
     def _candidate(self) -> State:
         return {
@@ -354,14 +338,17 @@ class Retraining(Construct):
     def _role(self) -> iam.Role:
         context = self._context
         role = steps.machine_role(self, context, "retraining")
-        steps.may_invoke(role, self._labels, self._set, self._gate, self._notify)
+        deciders = self._deciders
+        steps.may_invoke(
+            role, deciders.check_labels, deciders.check_training_set, deciders.evaluate_candidate, self._notify
+        )
         self._state.grant(role, ["DeleteItem", "GetItem", "PutItem", "UpdateItem"])
         for job in (self._jobs.assemble, self._jobs.baseline):
             steps.may_run_job(role, job.arn)
         self._training.may_be_run_by(role)
         may_transform(context, role)
         self._may_register(role)
-        steps.may_run_execution(role, self._rollout.machine, f"{context.name}--rollout")
+        steps.may_run_execution(role, self._rollout, f"{context.name}--rollout")
         return role
 
     def _may_register(self, role: iam.Role) -> None:

@@ -8,10 +8,9 @@ from constructs import Construct
 from infra import grants
 from infra import machine_steps as steps
 from infra.machine_steps import EXECUTION, NOW, Machine, State
-from infra.python_function import PythonFunction
 from infra.rollout import Rollout
 from infra.shared import ModelContext
-from infra.state import ModelState
+from infra.tools import Tools
 from watchkeeper.message import Kind
 from watchkeeper.rollout import INSTANT
 
@@ -26,22 +25,13 @@ class Rollback(Construct):
     `{"reason": "…", "alarm"?: name, "alarm_time"?: when it fired}`.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        context: ModelContext,
-        *,
-        state: ModelState,
-        find: PythonFunction,
-        record: PythonFunction,
-        notify: PythonFunction,
-        rollout_machine: Rollout,
-    ) -> None:
+    def __init__(self, scope: Construct, context: ModelContext, tools: Tools, rollout: Rollout) -> None:
         super().__init__(scope, "Rollback")
-        self._context, self._state, self._rollout = context, state, rollout_machine
-        self._find, self._record, self._notify = find, record, notify
-        self._held_seconds = GUARDED_SECONDS + rollout_machine.timeout_seconds
-        machine = Machine(
+        self._context, self._state, self._rollout = context, tools.state, rollout.machine
+        self._find, self._record = tools.deciders.find_last_good, tools.deciders.record_incident
+        self._notify = tools.notify
+        self._held_seconds = GUARDED_SECONDS + rollout.timeout_seconds
+        self.machine = Machine(
             self,
             context,
             "rollback",
@@ -50,20 +40,35 @@ class Rollback(Construct):
             states=self._states(),
             timeout_seconds=self._held_seconds + LOCK_WAIT_SECONDS * LOCK_LOOKS,
         )
-        self.machine, self.arn = machine.machine, machine.arn
 
     def _states(self) -> dict[str, State]:
-        find = steps.invoke(
-            self._find,
-            {"now.$": NOW, "alarm_time.$": "$.request.alarm_time", "started.$": "$$.Execution.StartTime"},
-            "Needed?",
-            result="$.found",
-            keep=("needed", "found", "version", "bad_version", "bad_package_arn", "reason"),
-        )
-        work = {
-            "FindLastGood": find,
+        retry = {"IntervalSeconds": LOCK_WAIT_SECONDS, "MaxAttempts": LOCK_LOOKS, "BackoffRate": 1}
+        work = {**self._choose("Rollout"), **self._restore("RejectPackage"), **self._close("NotifyRolledBack")}
+        return {
+            **steps.request_with_defaults({"reason": "", "alarm": "", "alarm_time": ""}, "AcquireLock"),
+            "AcquireLock": steps.acquire_lock(
+                self._state, "FindLastGood", held_seconds=self._held_seconds, busy=None, retry=retry
+            ),
+            **steps.guarded(work, "NotifyFailed"),
+            **self._ends(),
+        }
+
+    def _choose(self, then: str) -> dict[str, State]:
+        """What to go back to, and whether that is still needed."""
+        return {
+            "FindLastGood": steps.invoke(
+                self._find,
+                {"now.$": NOW, "alarm_time.$": "$.request.alarm_time", "started.$": "$$.Execution.StartTime"},
+                "Needed?",
+                result="$.found",
+                keep=("needed", "found", "version", "bad_version", "bad_package_arn", "reason"),
+            ),
             "Needed?": steps.choose(steps.when_true("$.found.needed", "Found?"), otherwise="ReleaseUnneeded"),
-            "Found?": steps.choose(steps.when_true("$.found.found", "Rollout"), otherwise="NotifyImpossible"),
+            "Found?": steps.choose(steps.when_true("$.found.found", then), otherwise="NotifyImpossible"),
+        }
+
+    def _restore(self, then: str) -> dict[str, State]:
+        return {
             "Rollout": steps.run_execution(
                 self._rollout.arn,
                 {
@@ -72,9 +77,14 @@ class Rollback(Construct):
                     "reason.$": "$.request.reason",
                     "lock_owner.$": EXECUTION,
                 },
-                "RejectPackage",
+                then,
                 result="$.rollout",
-            ),
+            )
+        }
+
+    def _close(self, then: str) -> dict[str, State]:
+        """The bad version must not come back; what happened is written down while it is known."""
+        return {
             "RejectPackage": steps.reject_package("$.found.bad_package_arn", "RejectVersion"),
             "RejectVersion": steps.reject_version(self._state, "$.found.bad_version", "RecordIncident"),
             "RecordIncident": steps.invoke(
@@ -88,45 +98,31 @@ class Rollback(Construct):
                     "version.$": "$.found.version",
                     "bad_version.$": "$.found.bad_version",
                 },
-                "NotifyRolledBack",
+                then,
                 result="$.incident",
                 keep=("key",),
             ),
         }
-        steps.guarded(work, "NotifyFailed")
-        retry = {"IntervalSeconds": LOCK_WAIT_SECONDS, "MaxAttempts": LOCK_LOOKS, "BackoffRate": 1}
+
+    def _ends(self) -> dict[str, State]:
+        rolled_back = {
+            "version.$": "$.found.version",
+            "bad_version.$": "$.found.bad_version",
+            "reason.$": "$.request.reason",
+            "incident.$": "$.incident.key",
+        }
+        impossible = {"reason.$": "$.found.reason", "bad_version.$": "$.found.bad_version"}
+        failed = {"reason.$": "$.failure.Cause"}
         return {
-            **steps.request_with_defaults({"reason": "", "alarm": "", "alarm_time": ""}, "AcquireLock"),
-            "AcquireLock": steps.acquire_lock(
-                self._state, "FindLastGood", held_seconds=self._held_seconds, busy=None, retry=retry
-            ),
-            **work,
-            "NotifyRolledBack": steps.notify(
-                self._notify,
-                Kind.ROLLED_BACK,
-                {
-                    "version.$": "$.found.version",
-                    "bad_version.$": "$.found.bad_version",
-                    "reason.$": "$.request.reason",
-                    "incident.$": "$.incident.key",
-                },
-                "ReleaseDone",
-            ),
+            "NotifyRolledBack": steps.notify(self._notify, Kind.ROLLED_BACK, rolled_back, "ReleaseDone"),
             "ReleaseDone": steps.release_lock(self._state, "RolledBack"),
             "RolledBack": steps.end(),
             "ReleaseUnneeded": steps.release_lock(self._state, "AlreadyRolledBack"),
             "AlreadyRolledBack": steps.end(),
-            "NotifyImpossible": steps.notify(
-                self._notify,
-                Kind.ROLLBACK_IMPOSSIBLE,
-                {"reason.$": "$.found.reason", "bad_version.$": "$.found.bad_version"},
-                "ReleaseImpossible",
-            ),
+            "NotifyImpossible": steps.notify(self._notify, Kind.ROLLBACK_IMPOSSIBLE, impossible, "ReleaseImpossible"),
             "ReleaseImpossible": steps.release_lock(self._state, "NoGoodVersion"),
             "NoGoodVersion": steps.end("NoGoodVersion", "No version before this one may serve. A person must decide."),
-            "NotifyFailed": steps.notify(
-                self._notify, Kind.ROLLBACK_IMPOSSIBLE, {"reason.$": "$.failure.Cause"}, "ReleaseFailed"
-            ),
+            "NotifyFailed": steps.notify(self._notify, Kind.ROLLBACK_IMPOSSIBLE, failed, "ReleaseFailed"),
             "ReleaseFailed": steps.release_lock(self._state, "RollbackFailed"),
             "RollbackFailed": steps.end("RollbackFailed", "The message that was sent says why. A person must decide."),
         }
@@ -138,5 +134,5 @@ class Rollback(Construct):
         self._state.grant(role, ["DeleteItem", "PutItem", "UpdateItem"])
         packages = grants.arn("sagemaker", f"model-package/{context.name}/*")
         grants.allow(role, ["sagemaker:UpdateModelPackage"], [packages], grants.BY_NAME)
-        steps.may_run_execution(role, self._rollout.machine, f"{context.name}--rollout")
+        steps.may_run_execution(role, self._rollout, f"{context.name}--rollout")
         return role

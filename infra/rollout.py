@@ -8,9 +8,8 @@ from constructs import Construct
 from infra import grants
 from infra import machine_steps as steps
 from infra.machine_steps import NOW, Machine, State
-from infra.python_function import PythonFunction
 from infra.shared import ModelContext
-from infra.state import ModelState
+from infra.tools import Tools
 from watchkeeper import rollout
 from watchkeeper.message import Kind
 
@@ -48,31 +47,21 @@ class Rollout(Construct):
     a version the one that serves is served anew, under the settings of the YAML file.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        context: ModelContext,
-        *,
-        state: ModelState,
-        plan: PythonFunction,
-        verify: PythonFunction,
-        notify: PythonFunction,
-        serving_role: iam.IRole,
-    ) -> None:
+    def __init__(self, scope: Construct, context: ModelContext, tools: Tools) -> None:
         super().__init__(scope, "Rollout")
-        self._context, self._state, self._table = context, state, state.table.table_name
-        self._plan, self._verify, self._notify = plan, verify, notify
+        self._context, self._state, self._table = context, tools.state, tools.state.table.table_name
+        self._plan, self._verify = tools.deciders.plan_rollout, tools.deciders.verify_rollout
+        self._notify = tools.notify
         self.timeout_seconds = context.spec.rollout.timeout_seconds + MARGIN_SECONDS
         self.machine = Machine(
             self,
             context,
             "rollout",
-            role=self._role(serving_role),
+            role=self._role(tools.serving_role),
             comment=f"Gives a version of {context.name} its traffic",
             states=self._states(),
             timeout_seconds=self.timeout_seconds + 3 * 3600,  # which it may wait for the lock
         )
-        self.arn = self.machine.arn
 
     def _states(self) -> dict[str, State]:
         work = {

@@ -97,6 +97,7 @@ class SparkJobs(Construct):
             naming.labels_prefix(context.name),
             training,
         )
+        grants.read_attached(context, self.assemble.role)
         grants.write(context, self.assemble.role, training)
         self.baseline = SparkJob(self, context, "build_baseline", code)
         grants.read(context, self.baseline.role, training)

@@ -52,10 +52,7 @@ class Training(Construct):
         for asset in (self._source, self._schema):
             grants.allow(role, ["s3:GetObject"], [asset.bucket.arn_for_objects(asset.s3_object_key)])
         grants.write(self._context, role, f"training/{name}/")
-        actions = ["CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"]
-        job = grants.arn("sagemaker", f"training-job/{name}--*")
-        grants.allow(role, [f"sagemaker:{action}" for action in actions], [job], grants.BY_NAME)
-        steps.may_await(role, "training")
+        steps.may_run_sagemaker_jobs(role, "training", name)
         grants.pass_role(role, self._role, "sagemaker.amazonaws.com")
 
     def states(self, then: str) -> dict[str, State]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 
 from infra import grants
-from infra.machine_steps import State, may_await, resource
+from infra.machine_steps import State, may_run_sagemaker_jobs, resource
 from infra.shared import ModelContext
 from watchkeeper.spec import InputFormat
 
@@ -64,10 +64,6 @@ def answers(context: ModelContext, role: str) -> str:
 
 def may_transform(context: ModelContext, role: iam.IRole) -> None:
     """Run transform jobs of this model and wait for them."""
-    jobs = grants.arn("sagemaker", f"transform-job/{context.name}--*")
-    models = grants.arn("sagemaker", f"model/{context.name}--*")
-    actions = ["CreateTransformJob", "DescribeTransformJob", "StopTransformJob"]
-    grants.allow(role, [f"sagemaker:{action}" for action in actions], [jobs, models], grants.BY_NAME)
+    may_run_sagemaker_jobs(role, "transform", context.name)
     grants.use_key(context, role)
     grants.lend_key(context, role)
-    may_await(role, "transform")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.machine_steps import Machine
+from infra.machines import Machines
 from infra.notifications import alarm_rule
 from infra.shared import ModelContext
 from watchkeeper import naming
@@ -15,17 +16,31 @@ from watchkeeper.naming import AlarmKind
 
 
 class Triggers(Construct):
-    """Rules that start machines. Each start may happen twice: the machines make sure that it does no harm."""
+    """Rules that start machines. Each start may happen twice: the machines make sure that it does no harm.
 
-    def __init__(self, scope: Construct, context: ModelContext, dead_letters: sqs.IQueue) -> None:
+    Attributes
+    ----------
+    on_alarms : those that an alarm sets off
+    """
+
+    def __init__(self, scope: Construct, context: ModelContext, machines: Machines, dead_letters: sqs.IQueue) -> None:
         super().__init__(scope, "Triggers")
         self._context, self._dead_letters = context, dead_letters
+        self.on_alarms: list[events.Rule] = []
+        if machines.retraining is not None and context.spec.retraining.on_drift:
+            self._on_alarm(AlarmKind.DRIFT, machines.retraining, "the drift alarm fired")
+        if context.config.rollback.automatic:
+            suspect = "the new version's predictions are suspect"
+            self._on_alarm(AlarmKind.SUSPECT_VERSION, machines.rollback, suspect)
+        if not context.attached:
+            self._on_serving_settings(machines.rollout)
 
-    def on_alarm(self, kind: AlarmKind, machine: sfn.StateMachine, reason: str) -> None:
+    def _on_alarm(self, kind: AlarmKind, machine: Machine, reason: str) -> None:
         """Start a machine when an alarm fires."""
         name = naming.alarm(self._context.name, kind)
         identity = "".join(word.title() for word in kind.value.split("-"))
         rule = alarm_rule(self, f"On{identity}", [name], "ALARM", f"{name} fires: {reason}")
+        self.on_alarms.append(rule)
         field = events.EventField.from_path
         self._start(
             rule,
@@ -33,7 +48,7 @@ class Triggers(Construct):
             {"reason": reason, "alarm": field("$.detail.alarmName"), "alarm_time": field("$.time")},
         )
 
-    def on_serving_settings(self, machine: sfn.StateMachine) -> None:
+    def _on_serving_settings(self, machine: Machine) -> None:
         """Start a machine when the model's file has other serving settings than before."""
         parameter = naming.serving_parameter(self._context.name)
         rule = events.Rule(
@@ -48,12 +63,14 @@ class Triggers(Construct):
         )
         self._start(rule, machine, {"reason": "serving settings changed"})
 
-    def _start(self, rule: events.Rule, machine: sfn.StateMachine, request: dict[str, str]) -> None:
+    def _start(self, rule: events.Rule, machine: Machine, request: dict[str, str]) -> None:
         rule.add_target(
             targets.SfnStateMachine(
-                machine,
+                machine.machine,
                 input=events.RuleTargetInput.from_object(request),
                 dead_letter_queue=self._dead_letters,
                 retry_attempts=8,
             )
         )
+        # An event that comes before the rule's role may start the machine is lost to the dead letters.
+        rule.node.add_dependency(machine.machine.node.find_child("EventsRole"))

@@ -188,14 +188,23 @@ class GlueRuns:
         folder = self._cloud.home / "glue" / run.id[:19]
         folder.mkdir(parents=True)
         limit = self._cloud.clock.at(run.started + run.timeout, lambda: self._cut_short(run, "TIMEOUT"), "glue timeout")
+        error: str | None = None
         try:
             error = self._execute(run, folder)
         except (LocalCloudError, OSError) as refused:
             error = f"{type(refused).__name__}: {refused}"
+        except Exception as mistake:  # a run never hangs: the mistake is ours, and the clock reports it
+            error = f"InternalServiceException: {type(mistake).__name__}: {mistake}"
+            raise
         finally:
             limit.cancel()
-            self._write_logs(run, folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                self._write_logs(run, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                self._end(run, error)
+
+    def _end(self, run: JobRun, error: str | None) -> None:
         with run.lock:
             run.error = _CUT_SHORT.get(run.cut_short or "FAILED", error)
             ended: State = run.cut_short or ("FAILED" if error else "SUCCEEDED")

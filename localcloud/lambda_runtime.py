@@ -112,10 +112,11 @@ class LambdaService:
     def _worker(self, function: Any) -> Worker:
         spec = self._spec(function)
         with _pool.lock:
-            outdated = [w for w in _pool.idle if w.spec.arn == spec.arn and w.spec != spec]
-            fitting = [w for w in _pool.idle if w.spec == spec and w.alive]
-            _pool.idle = [w for w in _pool.idle if w not in outdated and w not in fitting[-1:]]
-        for worker in outdated:
+            known = [w for w in _pool.idle if w.spec.arn == spec.arn]
+            fitting = [w for w in known if w.spec == spec and w.alive]
+            useless = [w for w in known if w not in fitting]
+            _pool.idle = [w for w in _pool.idle if w not in useless and w not in fitting[-1:]]
+        for worker in useless:
             worker.close()
         if fitting:
             return fitting[-1]
@@ -123,7 +124,10 @@ class LambdaService:
         return Worker(spec, self._cloud.clock, self._cloud.children, output)
 
     def _keep(self, worker: Worker | None) -> None:
-        if worker is None or not worker.alive:
+        if worker is None:
+            return
+        if not worker.alive:
+            worker.close()
             return
         with _pool.lock:
             _pool.idle.append(worker)

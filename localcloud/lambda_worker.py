@@ -1,30 +1,27 @@
 """One execution environment: a process that runs a function's code under Lambda's own runtime client.
 
-The worker speaks the Lambda Runtime API to the process over HTTP, as the service does: the process asks for the next
-invocation, and posts what came of it. What the process prints goes to a file, so that by the time an answer is posted
-every line printed before it can be read.
+The worker speaks the Lambda Runtime API to the process over HTTP, as the service does. What the process prints goes to
+a file, so that by the time an answer is posted every line printed before it can be read.
 """
 
 from __future__ import annotations
 
 import json
-import queue
 import re
-import secrets
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 from localcloud import child_time
 from localcloud.children import Children
 from localcloud.clock import Clock
+from localcloud.lambda_api import Order, RuntimeApi
 
 _INIT_SECONDS = 60.0  # Lambda allows 10; a busy laptop starts slower
 _WATCH_SECONDS = 0.05
@@ -62,30 +59,13 @@ class Outcome:
     milliseconds: float
 
 
-@dataclass(frozen=True)
-class _Order:
-    request_id: str
-    body: bytes
-
-
-@dataclass
-class _Mail:
-    """What passes between the worker and its process."""
-
-    orders: queue.Queue[_Order | None] = field(default_factory=queue.Queue)
-    answer: tuple[Literal["ok", "error"], bytes] | None = None
-    fetched: threading.Event = field(default_factory=threading.Event)
-    answered: threading.Event = field(default_factory=threading.Event)
-
-
 class Worker:
     """A running execution environment; takes one invocation at a time."""
 
     def __init__(self, spec: WorkerSpec, clock: Clock, children: Children, output: Path) -> None:
         self.spec = spec
         self._clock, self._children = clock, children
-        self._mail = _Mail()
-        self._api = _serve(self._mail, spec, clock)
+        self._api = RuntimeApi(spec.arn, timedelta(seconds=spec.timeout_seconds), clock)
         self._output = output
         self._read_to = 0
         self._process = self._start()
@@ -93,7 +73,7 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether another invocation may be given to it."""
-        return self._process.poll() is None
+        return self._process.poll() is None and not self._api.failed_to_start
 
     def invoke(self, body: bytes, *, crash: bool = False) -> Outcome:
         """Run one invocation to its end.
@@ -102,35 +82,29 @@ class Worker:
         ----------
         crash : kill the process once the handler has done its work, before its answer counts
         """
-        mail, request_id = self._mail, str(uuid.uuid4())
-        mail.fetched.clear()
-        mail.answered.clear()
-        mail.answer = None
-        mail.orders.put(_Order(request_id, body))
-        failure = self._await(mail.fetched, _INIT_SECONDS, request_id)
+        api, request_id = self._api, str(uuid.uuid4())
+        api.order(Order(request_id, body))
+        failure = self._await(api.fetched, _INIT_SECONDS, request_id)
         started = time.monotonic()
         if failure is None:
-            failure = self._await(mail.answered, self.spec.timeout_seconds, request_id)
+            failure = self._await(api.answered, self.spec.timeout_seconds, request_id)
         if failure is None and crash:
             failure = _exit(request_id, "signal: killed")
         milliseconds = (time.monotonic() - started) * 1000
         memory = self._peak_megabytes()
-        if failure is not None:
+        if failure is not None or api.failed_to_start:
             self.close()
-        answer = mail.answer
         kind: Literal["ok", "error", "dead"] = "dead"
         payload = failure or _exit(request_id, "no answer")
-        if failure is None and answer is not None:
-            kind, payload = answer
+        if failure is None and api.posted is not None:
+            kind, payload = api.posted.kind, api.posted.payload
         lines = self._report(request_id, milliseconds, memory, kind, payload)
         return Outcome(kind, payload, request_id, lines, milliseconds)
 
     def close(self) -> None:
         """End the process and what listens for it."""
         self._children.stop(self._process)
-        self._mail.orders.put(None)
-        self._api.shutdown()
-        self._api.server_close()
+        self._api.end()
 
     # --- the process ----------------------------------------------------------------------------------------------
 
@@ -152,7 +126,7 @@ class Worker:
         """Wait for the process; return the error if it dies, takes too long or takes too much memory."""
         deadline = time.monotonic() + seconds
         while not event.wait(_WATCH_SECONDS):
-            if not self.alive and not event.is_set():
+            if self._process.poll() is not None and not event.is_set():
                 return _exit(request_id, _how_it_ended(self._process.returncode))
             if self._peak_megabytes() > self.spec.memory_mb:
                 return _exit(request_id, "signal: killed")
@@ -199,72 +173,3 @@ def _how_it_ended(code: int | None) -> str:
     if code == -9:
         return "signal: killed"
     return f"exit status {code}" if code is not None and code >= 0 else f"signal: {-(code or 0)}"
-
-
-def _trace(now: datetime) -> str:
-    """A trace header as Lambda writes it, of an invocation that is not sampled: there is no X-Ray here."""
-    return f"Root=1-{int(now.timestamp()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
-
-
-def _serve(mail: _Mail, spec: WorkerSpec, clock: Clock) -> ThreadingHTTPServer:
-    """Start the Runtime API of one worker."""
-
-    class Api(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Print nothing: this is not a web server's log."""
-
-        def do_GET(self) -> None:
-            order = mail.orders.get()
-            if order is None:
-                self._answer(410, b"")
-                return
-            deadline = clock.now() + timedelta(seconds=spec.timeout_seconds)
-            mail.fetched.set()
-            self._answer(
-                200,
-                order.body,
-                {
-                    "Lambda-Runtime-Aws-Request-Id": order.request_id,
-                    "Lambda-Runtime-Deadline-Ms": str(int(deadline.timestamp() * 1000)),
-                    "Lambda-Runtime-Invoked-Function-Arn": spec.arn,
-                    "Lambda-Runtime-Trace-Id": _trace(clock.now()),
-                    "Content-Type": "application/json",
-                },
-            )
-
-        def do_POST(self) -> None:
-            body = self._body()
-            if self.path.endswith("/init/error"):
-                mail.fetched.set()
-            mail.answer = ("error" if self.path.endswith("/error") else "ok", body)
-            self._answer(202, b"")
-            mail.answered.set()
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding") != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            parts = []
-            while size := int(self.rfile.readline(), 16):
-                parts.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(parts)
-
-        def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-            try:
-                self.send_response(status)
-                for name, value in (headers or {}).items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-            except ConnectionError:  # the process was killed while it waited for this
-                self.close_connection = True
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name=f"runtime api of {spec.function}", daemon=True).start()
-    return server

@@ -91,12 +91,15 @@ class EventSources:
             return False
         if not messages:
             return False
-        failed = self._handle(mapping, function, queue, messages)
-        done = [message for message in messages if message["MessageId"] not in failed]
-        for message in done:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        if failed:
-            self.wake(queue, timedelta(seconds=int(queue.visibility_timeout)) + _MOMENT)
+        failed = {message["MessageId"] for message in messages}
+        try:
+            failed = self._handle(mapping, function, queue, messages)
+        finally:
+            if failed:  # whatever the reason: once they are visible again, somebody must read them
+                self.wake(queue, timedelta(seconds=int(queue.visibility_timeout)) + _MOMENT)
+        for message in messages:
+            if message["MessageId"] not in failed:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
     @staticmethod
@@ -170,27 +173,38 @@ def _reported_failures(payload: bytes, everything: set[str]) -> set[str]:
     return failed if failed <= everything else everything
 
 
+class _Unmapped:
+    """A queue as moto's own code sees it while it adds a message: without mappings, to which it would deliver."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self.lambda_event_source_mappings: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+
 def install(cloud: Cloud) -> None:
     """Replace moto's delivery of one message at a time inside the sender's call."""
     from moto.awslambda.models import LambdaBackend
     from moto.sqs.models import Queue
 
     sources = EventSources(cloud)
-    add = Queue.add_message
+    add, delete = Queue.add_message, Queue.delete_message
 
     def add_message(self: Any, message: Any) -> None:
-        mappings = self.lambda_event_source_mappings
-        self.lambda_event_source_mappings = {}
-        try:
-            add(self, message)
-        finally:
-            self.lambda_event_source_mappings = mappings
+        add(_Unmapped(self), message)
         if message.approximate_receive_count > 0:
             cloud.note("dead-letter", self.name, target=self.queue_arn, body=str(message.body)[:4000])
         delay = max(0.0, message.delayed_until / 1000 - cloud.clock.now().timestamp())
         sources.wake(self, timedelta(seconds=delay) + _MOMENT if delay else timedelta())
 
+    def delete_message(self: Any, receipt_handle: str) -> None:
+        with self._messages_lock:  # moto makes a new list of what is left, and would lose what is added meanwhile
+            delete(self, receipt_handle)
+
     Queue.add_message = add_message
+    Queue.delete_message = delete_message
     _publish_lengths(cloud)
     _wake_on_changes(LambdaBackend, sources, cloud)
 

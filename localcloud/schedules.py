@@ -36,21 +36,37 @@ class Schedules:
         fire: Callable[[datetime], None],
     ) -> None:
         """Set a schedule's timer anew."""
-        self.disarm(arn)
-        if first is None:
-            return
-
-        def due() -> None:
-            self.arm(arn, expression, expression.after(first), fire)
-            fire(first)
-
         with self._lock:
-            self._timers[arn] = self._cloud.clock.at(first, due, f"schedule {arn.rsplit('/', 1)[-1]}")
+            self._set(arn, expression, first, fire)
 
     def disarm(self, arn: str) -> None:
         """Forget a schedule's timer."""
         with self._lock:
-            timer = self._timers.pop(arn, None)
+            self._forget(arn)
+
+    def _set(
+        self,
+        arn: str,
+        expression: cron.Rate | cron.At | cron.Cron,
+        when: datetime | None,
+        fire: Callable[[datetime], None],
+    ) -> None:
+        """Replace a schedule's timer; the caller holds the lock."""
+        self._forget(arn)
+        if when is None:
+            return
+
+        def due() -> None:
+            with self._lock:
+                if self._timers.get(arn) is not timer:
+                    return  # the schedule was changed or deleted in the moment in which it fired
+                self._set(arn, expression, expression.after(when), fire)
+            fire(when)
+
+        self._timers[arn] = timer = self._cloud.clock.at(when, due, f"schedule {arn.rsplit('/', 1)[-1]}")
+
+    def _forget(self, arn: str) -> None:
+        timer = self._timers.pop(arn, None)
         if timer is not None:
             timer.cancel()
 

@@ -1,4 +1,7 @@
-"""Events that services put on the bus and moto does not: SSM's "Parameter Store Change"; S3's, as AWS spells them."""
+"""Events that services put on the bus and moto does not: SSM's "Parameter Store Change"; S3's, as AWS spells them.
+
+moto also keeps to itself whether a bucket sends events: it takes the setting and does not show it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ def install(cloud: Cloud) -> None:
     """Emit the events."""
     _emit_parameter_changes(cloud)
     _emit_object_events(cloud)
+    _show_who_sends_events()
 
 
 def _emit_parameter_changes(cloud: Cloud) -> None:
@@ -79,3 +83,19 @@ def _emit_object_events(cloud: Cloud) -> None:
 
     notifications.send_event = send_event
     models.notifications.send_event = send_event
+
+
+def _show_who_sends_events() -> None:
+    from moto.core.responses import ActionResult
+    from moto.s3.responses import S3Response
+
+    answer = S3Response.get_bucket_notification
+
+    def get_bucket_notification(self: Any) -> Any:
+        configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        if configuration is not None and configuration.event_bridge is not None:
+            serialize = self.serialized
+            self.serialized = lambda shown: serialize(ActionResult({**shown.result, "EventBridgeConfiguration": {}}))
+        return answer(self)
+
+    S3Response.get_bucket_notification = get_bucket_notification

@@ -46,8 +46,13 @@ def read_ground_truth(line: bytes) -> GroundTruth:
             f"The line is no ground truth record ({type(error).__name__}); it needs eventMetadata.eventId and "
             "groundTruthData."
         ) from error
-    firsts = (row[0] if isinstance(row, list) and row else row for row in payload.rows(truth, "groundTruthData"))
-    return GroundTruth(identity, tuple(None if value in (None, "", []) else str(value) for value in firsts))
+    return GroundTruth(identity, tuple(_label(row) for row in payload.rows(truth, "groundTruthData")))
+
+
+def _label(row: object) -> str | None:
+    """The label of one row: its first value, unless that is blank."""
+    value = next(iter(row), None) if isinstance(row, list) else row
+    return None if value is None or not str(value).strip() else str(value)
 
 
 def day_prefixes(model: str, last: datetime, days: int) -> Iterator[str]:

@@ -22,6 +22,9 @@ MODEL_DIMENSION = "Model"
 VARIANT = "AllTraffic"
 """SageMaker refuses to update an endpoint whose variant changes its name, so it never changes."""
 
+FIRST_VERSION = "v1"
+"""The version that the template makes, or that an attached endpoint serves when it is attached."""
+
 PLATFORM_STACK = "Watchkeeper-Platform"
 
 
@@ -35,6 +38,9 @@ class Metric(StrEnum):
     DRIFT_SCORE = "DriftScore"
     PREDICTION_DRIFT = "PredictionDrift"
     SUSPECT_VERSION = "SuspectVersion"
+    QUALITY_VIOLATIONS = "QualityViolations"
+    COMPLETENESS = "Completeness"
+    SKEWED_FEATURES = "SkewedFeatures"
 
 
 class AlarmKind(StrEnum):
@@ -43,6 +49,8 @@ class AlarmKind(StrEnum):
     DRIFT = "drift"
     PREDICTION_DRIFT = "prediction-drift"
     SUSPECT_VERSION = "suspect-version"
+    DATA_QUALITY = "data-quality"
+    TRAIN_SERVE_SKEW = "train-serve-skew"
     UNREADABLE_CAPTURE = "unreadable-capture"
     MISSING_CAPTURE = "missing-capture"
     DEAD_LETTERS = "dead-letters"
@@ -110,6 +118,21 @@ def baseline_key(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "baseline.json"
 
 
+def calibration_key(model: str, version: str) -> str:
+    """How much windows vary, as far as the baseline's own rows tell."""
+    return baseline_prefix(model, version) + "calibration.json"
+
+
+def memory_prefix(model: str) -> str:
+    """Prefix of what monitors keep from one look to the next."""
+    return f"memory/{model}/"
+
+
+def memory_key(model: str, baseline_id: str, monitor: str) -> str:
+    """What a monitor keeps from one look at this baseline to the next."""
+    return f"{memory_prefix(model)}{baseline_id}/{monitor}.json"
+
+
 def verification_key(model: str, version: str) -> str:
     """Recorded requests with the answers that the version gave, to verify a rollout."""
     return baseline_prefix(model, version) + "verification.json"
@@ -130,9 +153,24 @@ def findings_key(model: str, monitor: str, end: datetime) -> str:
     return f"{findings_prefix(model)}{monitor}/{end:%Y/%m/%d}/{end:%Y-%m-%dT%H%M%SZ}.json"
 
 
+def first_look_key(model: str, baseline_id: str) -> str:
+    """What the data-quality monitor saw when it first looked at traffic against a baseline."""
+    return f"{findings_prefix(model)}first-look/{baseline_id}.json"
+
+
+def model_monitor_key(model: str, end: datetime, file: str) -> str:
+    """Where a file in Model Monitor's formats is kept for the window that ends at `end` (UTC)."""
+    return f"{findings_prefix(model)}model-monitor/{end:%Y/%m/%d}/{end:%Y-%m-%dT%H%M%SZ}/{file}"
+
+
+def quarantine_prefix(model: str) -> str:
+    """Prefix of all unreadable records."""
+    return f"quarantine/{model}/"
+
+
 def quarantine_key(model: str, capture_key: str) -> str:
     """Where the unreadable records of one capture object are kept, with their reasons."""
-    return f"quarantine/{model}/{capture_key.removeprefix('capture/')}"
+    return f"{quarantine_prefix(model)}{capture_key.removeprefix('capture/')}"
 
 
 def run_prefix(model: str, run: str) -> str:
@@ -169,27 +207,35 @@ class CaptureKey:
         return hashlib.sha256(self.key.encode()).hexdigest()[:20]
 
 
-_TAIL = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/(?P<y>\d{4})/(?P<m>\d{2})/(?P<d>\d{2})/(?P<h>\d{2})/[^/]+$")
+_HOUR = r"(?P<y>\d{4})/(?P<m>\d{2})/(?P<d>\d{2})/(?P<h>\d{2})/[^/]+"
+_ATTACHED = re.compile(_HOUR)
+_OURS = re.compile(r"(?P<version>v[1-9]\d*)/[^/]+/[^/]+/" + _HOUR)
 
 
-def parse_capture_key(model: str, key: str, attached_prefix: str | None = None) -> CaptureKey:
+def attached_prefix(destination: str, endpoint: str) -> str:
+    """Prefix under which an endpoint that is not ours captures; `destination` is the prefix that its config names."""
+    return "/".join(filter(None, [destination.strip("/"), endpoint, VARIANT])) + "/"
+
+
+def parse_capture_key(model: str, key: str, attached: str | None = None) -> CaptureKey:
     """Read a capture object's key.
 
     Keys are `capture/<model>/<version>/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>`. An endpoint that Watchkeeper did not
-    create captures to `attached_prefix` instead; what it serves there is version `v1`.
+    create captures what it serves at first, version 1, to `<attached>yyyy/mm/dd/hh/<file>` instead: see
+    `attached_prefix`.
 
     Raises
     ------
     CaptureError
         The key is not of either form.
     """
-    version, rest = None, ""
+    version, match = FIRST_VERSION, None
     if key.startswith(capture_prefix(model)):
-        version, _, rest = key.removeprefix(capture_prefix(model)).partition("/")
-    elif attached_prefix is not None and key.startswith(attached_prefix):
-        version, rest = "v1", key.removeprefix(attached_prefix).lstrip("/")
-    match = _TAIL.match(rest)
-    if version is None or not re.fullmatch(r"v[1-9]\d*", version) or not match:
+        match = _OURS.fullmatch(key.removeprefix(capture_prefix(model)))
+        version = match["version"] if match else version
+    elif attached is not None and key.startswith(attached):
+        match = _ATTACHED.fullmatch(key.removeprefix(attached))
+    if match is None:
         raise CaptureError(
             f"The key {key!r} is not a capture of model {model!r}: expected "
             f"'{capture_prefix(model)}<version>/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>'. "
@@ -210,6 +256,21 @@ def profile_key(model: str, baseline_id: str, capture: CaptureKey) -> str:
 def hour_prefix(model: str, baseline_id: str, hour: datetime) -> str:
     """Prefix of the profiles of one UTC hour."""
     return f"{profiles_prefix(model, baseline_id)}{hour:%Y/%m/%d/%H}/"
+
+
+def day_prefix(model: str, baseline_id: str, day: datetime) -> str:
+    """Prefix of the profiles of one UTC day."""
+    return f"{profiles_prefix(model, baseline_id)}{day:%Y/%m/%d}/"
+
+
+def compacted_prefix(model: str, baseline_id: str | None = None) -> str:
+    """Prefix of the hours whose profiles were put together, of one baseline."""
+    return f"compacted/{model}/" + (f"{baseline_id}/" if baseline_id else "")
+
+
+def compacted_key(model: str, baseline_id: str, hour: datetime) -> str:
+    """Where all the profiles of one closed UTC hour are kept as one."""
+    return f"{compacted_prefix(model, baseline_id)}{hour:%Y/%m/%d/%H}.json"
 
 
 def window_hours(end: datetime, hours: int) -> list[datetime]:

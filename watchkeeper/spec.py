@@ -16,6 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from watchkeeper import naming
 from watchkeeper.errors import ConfigError
 
 DEPLOYED_PACKAGE = "watchkeeper_model"
@@ -104,6 +105,32 @@ class DriftMonitor:
 
 
 @dataclass(frozen=True)
+class QualityMonitor:
+    """The data-quality monitor: the shares of a window's rows that pass without a word, and when captures are late.
+
+    Attributes
+    ----------
+    missing : rise of a column's share of missing values over the baseline's
+    wrong_type, out_of_range, unknown_category, infinite : share of a column's values
+    unreadable : share of the captured records
+    gap_hours, lag_hours : hours without captures, between others and at the window's end; 0 never minds
+    alarms : whether a fault raises the alarm; it is always stored
+    constraints : the text of a Model Monitor `constraints.json` that windows must satisfy as well
+    """
+
+    missing: float = 0.05
+    wrong_type: float = 0.001
+    out_of_range: float = 0.01
+    unknown_category: float = 0.01
+    infinite: float = 0.0
+    unreadable: float = 0.01
+    gap_hours: int = 6
+    lag_hours: int = 3
+    alarms: bool = True
+    constraints: str | None = None
+
+
+@dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
@@ -146,6 +173,33 @@ class Rollout:
 
 
 @dataclass(frozen=True)
+class Attached:
+    """What the model's file says of an endpoint that Watchkeeper did not make.
+
+    Attributes
+    ----------
+    capture : destination of its data capture, as its endpoint config has it
+    artefacts : what its model loads, `s3://` URIs of objects, or of prefixes with a slash at the end
+    kms_keys : ARNs of the keys that its owner has encrypted captures and artefacts with
+    """
+
+    endpoint: str
+    capture: str
+    artefacts: tuple[str, ...] = ()
+    kms_keys: tuple[str, ...] = ()
+
+    @property
+    def bucket(self) -> str:
+        """Bucket of its captures."""
+        return self.capture.removeprefix("s3://").partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of its captures alone, for endpoints may share a destination."""
+        return naming.attached_prefix(self.capture.removeprefix("s3://").partition("/")[2], self.endpoint)
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One model, as its functions and jobs see it."""
 
@@ -159,12 +213,28 @@ class ModelSpec:
     drift: DriftMonitor
     retraining: Retraining
     rollout: Rollout
-    attached_capture_prefix: str | None = None
+    attached: Attached | None = None
+    quality: QualityMonitor = QualityMonitor()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:
         """The features that profiles, findings and training sets may hold."""
         return tuple(feature for feature in self.features if not feature.personal)
+
+    def captures(self, bucket: str, version: str | None = None) -> tuple[tuple[str, str], ...]:
+        """Bucket and prefix of every place that holds captures, of one version or of all.
+
+        An attached endpoint writes what its first version is asked to its owner's bucket. As soon as Watchkeeper rolls
+        out a version, be it the first one anew, captures go to the data bucket (`bucket`).
+        """
+        ours = (bucket, naming.capture_prefix(self.name, version))
+        if self.attached is None or version not in (None, naming.FIRST_VERSION):
+            return (ours,)
+        return ((self.attached.bucket, self.attached.prefix), ours)
+
+    def parse_capture_key(self, key: str) -> naming.CaptureKey:
+        """Read the key of a capture object of this model: see `naming.parse_capture_key`."""
+        return naming.parse_capture_key(self.name, key, self.attached.prefix if self.attached else None)
 
     def to_json(self) -> str:
         """Canonical JSON: the same spec always gives the same bytes."""
@@ -204,7 +274,8 @@ def _read(kind: Any, value: Any) -> Any:
         return kind(**{name: _read(hints[name], item) for name, item in value.items()})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return value
+        parts = [part for part in arguments if is_dataclass(part) and isinstance(value, Mapping)]
+        return _read(parts[0], value) if parts else value
     if origin is tuple:
         return tuple(_read(arguments[0], item) for item in value)
     if origin is not None:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
-from watchkeeper.aws.store import Store
+from watchkeeper.aws import deployed
 from watchkeeper.errors import CaptureError
 from watchkeeper.labels import day_prefixes, read_ground_truth
 from watchkeeper.spec import deployed_spec
-
-
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
 
 
 @observed
@@ -39,10 +31,10 @@ def _count(prefixes: Iterable[str], enough: int) -> int:
 
     Objects are read one after another: while there are too few labels, there are few objects to read.
     """
-    rows: dict[str, int] = {}
+    store, rows = deployed.store(), dict[str, int]()
     labelled = unreadable = 0
-    for key in (key for prefix in prefixes for key in _store().keys(prefix)):
-        for line in _store().lines(key) or ():
+    for key in (key for prefix in prefixes for key in store.keys(prefix)):
+        for line in store.lines(key) or ():
             if not line.strip():
                 continue
             try:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
-from watchkeeper.aws.store import Store
+from watchkeeper.aws import deployed
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import deployed_spec
 from watchkeeper.trainingset import MANIFEST, Manifest, problem
-
-
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
 
 
 @observed
@@ -29,7 +21,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     spec = deployed_spec()
     logger.append_keys(model=spec.name, run=event["run"])
     key = naming.run_prefix(spec.name, event["run"]) + MANIFEST
-    stored = _store().get(key)
+    stored = deployed.store().get(key)
     if stored is None:
         raise DatasetError(f"There is no manifest {key}: the job that assembles the training set did not finish.")
     manifest = Manifest.from_json(stored)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.store import Store, split_uri
 from watchkeeper.capture.prediction import Prediction
 from watchkeeper.errors import DatasetError
@@ -21,18 +19,13 @@ from watchkeeper.spec import ModelSpec, deployed_spec
 from watchkeeper.trainingset import HOLDOUT_LABELS
 
 
-@cache
-def _store(bucket: str) -> Store:
-    return Store(boto3.client("s3"), bucket)
-
-
 @observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Judge one run's candidate; the verdict is kept beside its data."""
     spec, run = deployed_spec(), event["run"]
     logger.append_keys(model=spec.name, run=run)
-    data, prefix = _store(os.environ["BUCKET"]), naming.run_prefix(spec.name, run)
-    labels = [label for text in _texts(data, prefix + HOLDOUT_LABELS) for label in text.splitlines() if label]
+    data, prefix = deployed.store(), naming.run_prefix(spec.name, run)
+    labels = [label for text in _texts(data, prefix + HOLDOUT_LABELS) for label in text.split("\n") if label]
     result = judge(
         spec.retraining.gate,
         truth_numbers(spec, labels),
@@ -47,7 +40,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _answers(spec: ModelSpec, uri: str, expected: int) -> list[Prediction]:
     bucket, prefix = split_uri(uri)
-    texts = _texts(_store(bucket), prefix)
+    texts = _texts(deployed.store(bucket), prefix)
     if not texts:
         raise DatasetError(f"The transform job wrote nothing under {uri}: look into its log.")
     return read_answers(spec, texts, expected)

@@ -6,41 +6,28 @@ that was meant, so the second start finds nothing to do.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
-from watchkeeper.aws.packages import find_package
-from watchkeeper.aws.registry import Registry, Serving, VersionRecord
+from watchkeeper.aws import deployed
+from watchkeeper.aws.registry import Serving, VersionRecord
 from watchkeeper.rollout import last_good
 from watchkeeper.spec import deployed_spec
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
-
-
-@cache
-def _sagemaker() -> Any:
-    return boto3.client("sagemaker")
 
 
 @observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Choose; `alarm_time` is when the alarm was raised, `started` when a person's execution started."""
     logger.append_keys(model=deployed_spec().name)
-    serving = _registry().serving()
+    serving = deployed.registry().serving()
     if serving is None:
         return _answer(needed=False, reason="no version is on record as serving, so there is nothing to go back from")
     reason = _moot(serving, event)
-    bad = _registry().version(serving.version)
+    bad = deployed.registry().version(serving.version)
     if reason is not None or bad is None:
         return _answer(needed=False, bad=bad, reason=reason or f"version {serving.version} is not on record")
     good = _last_good(serving)
@@ -62,9 +49,9 @@ def _moot(serving: Serving, event: Mapping[str, Any]) -> str | None:
 
 def _last_good(serving: Serving) -> VersionRecord | None:
     """The last version that served before and that the model registry still approves of."""
-    records = _registry().versions()
+    records = deployed.registry().versions()
     while (good := last_good(records, serving.version)) is not None:
-        package = find_package(_sagemaker(), os.environ["PACKAGES_ARN"], good.version)
+        package = deployed.package(good.version)
         if package is not None and package.approved:
             return good
         logger.info("Passed over a version that is not approved", version=good.version)

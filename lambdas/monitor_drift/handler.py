@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.metrics import emit
-from watchkeeper.aws.registry import Registry, Serving
-from watchkeeper.aws.store import Store
-from watchkeeper.drift import compare, suspect_version
+from watchkeeper.aws.registry import Serving
+from watchkeeper.aws.windows import StoredProfiles
+from watchkeeper.drift import Calibration, Increment, Memory, closing, next_look, suspect_version
 from watchkeeper.findings import Findings, Verdict
 from watchkeeper.naming import Metric
-from watchkeeper.profile import Baseline, Profile
-from watchkeeper.profile.profile import merge_all
+from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 MONITOR = "drift"
-
-
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
 
 
 @observed
@@ -42,25 +29,40 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     spec = deployed_spec()
     end = datetime.fromisoformat(event["scheduled_time"])
     logger.append_keys(model=spec.name, window_end=end.isoformat())
-    serving = _registry().serving()
-    stored = None if serving is None else _store().get(naming.baseline_key(spec.name, serving.version))
+    serving = deployed.registry().serving()
+    stored = None if serving is None else deployed.store().get(naming.baseline_key(spec.name, serving.version))
     if serving is None or stored is None:
         logger.warning("There is no baseline to compare with; start the model's onboarding")
         emit(spec.name, end, {Metric.WINDOW_ROWS: 0})
         return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
     baseline = Baseline.from_json(stored)
-    hours = naming.window_hours(end, spec.drift.window_hours)
-    findings = compare(baseline, _window(spec, baseline, hours), spec.drift, start=hours[0], end=end)
+    findings, kept = next_look(baseline, _increments(spec, baseline, end), spec.drift, _memory(spec, baseline))
     key = naming.findings_key(spec.name, MONITOR, end)
-    _store().put(key, findings.to_json())
+    deployed.store().put(key, findings.to_json())
+    deployed.store().put(naming.memory_key(spec.name, baseline.id, MONITOR), kept.to_json())
     emit(spec.name, end, _metrics(findings, serving, end))
     return _answer(findings, key)
 
 
-def _window(spec: ModelSpec, baseline: Baseline, hours: list[datetime]) -> Profile:
-    """All profiles of the window. They are kept by baseline, so a version is judged by its own traffic alone."""
-    keys = (key for hour in hours for key in _store().keys(naming.hour_prefix(spec.name, baseline.id, hour)))
-    return merge_all((Profile.from_json(data) for data in _store().get_many(keys)), baseline.empty())
+def _increments(spec: ModelSpec, baseline: Baseline, end: datetime) -> list[Increment]:
+    """The window, and those before it that are looked at together with it now."""
+    stored, length = StoredProfiles(deployed.store(), baseline, end), timedelta(hours=spec.drift.window_hours)
+    ends = [end - back * length for back in reversed(range(max(closing(end, length))))]
+    return [
+        Increment(last - length, last, stored.window(naming.window_hours(last, spec.drift.window_hours)))
+        for last in ends
+    ]
+
+
+def _memory(spec: ModelSpec, baseline: Baseline) -> Memory:
+    """What the looks before have left; before the first one, what the baseline's own rows tell."""
+    kept = deployed.store().get(naming.memory_key(spec.name, baseline.id, MONITOR))
+    if kept is not None:
+        return Memory.from_json(kept, baseline)
+    learned = deployed.store().get(naming.calibration_key(spec.name, baseline.version))
+    calibration = None if learned is None else Calibration.from_json(learned)
+    fits = calibration is not None and calibration.baseline == baseline.id
+    return Memory.blank(baseline, calibration if fits else None)
 
 
 def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric, float]:

@@ -6,23 +6,21 @@ is that of the version it replaces, for nobody has judged it on data of its own.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.endpoint import IN_SERVICE, EndpointState, describe
-from watchkeeper.aws.packages import find_package
-from watchkeeper.aws.registry import Registry, Serving, State, VersionRecord
-from watchkeeper.aws.store import Store
+from watchkeeper.aws.registry import Serving, State, VersionRecord
 from watchkeeper.errors import RolloutError
 from watchkeeper.profile import Baseline
 from watchkeeper.rollout import (
@@ -35,26 +33,6 @@ from watchkeeper.rollout import (
 )
 from watchkeeper.spec import ModelSpec, deployed_spec
 from watchkeeper.verification import Verification
-
-
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
-
-
-@cache
-def _sagemaker() -> Any:
-    return boto3.client("sagemaker")
-
-
-@cache
-def _parameters() -> Any:
-    return boto3.client("ssm")
 
 
 @dataclass(frozen=True)
@@ -87,7 +65,7 @@ class _Change:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan; without a `version` in the event, for the one that serves."""
     spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
-    serving = _registry().serving()
+    serving = deployed.registry().serving()
     if serving is None:
         raise RolloutError(f"No version of {spec.name} is on record as serving: run the onboarding machine first.")
     version = event.get("version") or serving.version
@@ -116,7 +94,11 @@ def _plan(spec: ModelSpec, change: _Change, strategy: str | None, now: datetime)
         "model_name": change.model_name,
         "endpoint_config_name": config,
         "endpoint_config": endpoint_config_parameters(
-            config, change.model_name, change.settings, f"s3://{_store().bucket}/{captures}", os.environ["KMS_KEY_ARN"]
+            config,
+            change.model_name,
+            change.settings,
+            f"s3://{deployed.store().bucket}/{captures}",
+            os.environ["KMS_KEY_ARN"],
         ),
         "previous_endpoint_config": change.endpoint.config,
         "alarm": alarm,
@@ -137,7 +119,7 @@ def _probation_until(spec: ModelSpec, change: _Change, now: datetime) -> datetim
 
 def _endpoint(spec: ModelSpec) -> EndpointState:
     """The endpoint, when its config may be changed."""
-    state = describe(_sagemaker(), spec.endpoint)
+    state = describe(deployed.client("sagemaker"), spec.endpoint)
     if state.status != IN_SERVICE:
         raise RolloutError(
             f"Endpoint {spec.endpoint!r} is {state.status}: wait until it is {IN_SERVICE}, then start the rollout anew."
@@ -151,10 +133,10 @@ def _endpoint(spec: ModelSpec) -> EndpointState:
 
 
 def _settings(spec: ModelSpec, endpoint: EndpointState) -> ServingSettings:
-    """The serving settings that were deployed last; an endpoint that is not ours keeps its own."""
-    if spec.attached_capture_prefix is not None:
-        return endpoint.settings
-    answer = _parameters().get_parameter(Name=naming.serving_parameter(spec.name))
+    """The serving settings that were deployed last; an endpoint that is not ours keeps its own, and its size of now."""
+    if spec.attached is not None:
+        return dataclasses.replace(endpoint.settings, instance_count=endpoint.instances)
+    answer = deployed.client("ssm").get_parameter(Name=naming.serving_parameter(spec.name))
     return ServingSettings.from_json(answer["Parameter"]["Value"])
 
 
@@ -171,15 +153,15 @@ def _target(spec: ModelSpec, version: str, serving: Serving, now: datetime) -> V
     """
     if not re.fullmatch(r"v[1-9]\d*", version):
         raise RolloutError(f"version is {version!r}; expected 'v' and the number of a model package, such as 'v3'.")
-    record = _registry().version(version)
+    record = deployed.registry().version(version)
     if record is not None and version == serving.version:
         return record
     if record is not None and record.state is State.REJECTED:
         raise RolloutError(
-            f"Version {version} of {spec.name} was rejected ({record.reason or 'no reason on record'}): mend it and "
-            "register it as a new version."
+            f"Version {version} of {spec.name} was rejected by execution {record.rejected_by or 'unknown'}, whose "
+            "message says why: mend it and register it as a new version."
         )
-    package = find_package(_sagemaker(), os.environ["PACKAGES_ARN"], version)
+    package = deployed.package(version)
     if package is None:
         raise RolloutError(f"Model package group {spec.name!r} holds no version {version[1:]}: register it first.")
     if not package.approved:
@@ -190,7 +172,7 @@ def _target(spec: ModelSpec, version: str, serving: Serving, now: datetime) -> V
         return record
     _lend_baseline(spec, version, serving.version)
     record = VersionRecord(version, package.arn, "", State.CANDIDATE, now)
-    _registry().add(record)
+    deployed.registry().add(record)
     return record
 
 
@@ -202,8 +184,8 @@ def _model(spec: ModelSpec, target: VersionRecord, settings: ServingSettings) ->
     """
     environment = settings.container_environment
     if target.model_name:
-        made = _sagemaker().describe_model(ModelName=target.model_name)["PrimaryContainer"]
-        if spec.attached_capture_prefix is not None or made.get("Environment", {}) == environment:
+        made = deployed.client("sagemaker").describe_model(ModelName=target.model_name)["PrimaryContainer"]
+        if spec.attached is not None or made.get("Environment", {}) == environment:
             return target.model_name, None
         container = {key: made[key] for key in ("Image", "ModelDataUrl", "ModelPackageName") if key in made}
     else:
@@ -218,14 +200,16 @@ def _model(spec: ModelSpec, target: VersionRecord, settings: ServingSettings) ->
 
 def _lend_baseline(spec: ModelSpec, version: str, lender: str) -> None:
     """Give a version without a baseline that of the one it replaces, and its requests to verify the rollout by."""
-    if _store().get(naming.baseline_key(spec.name, version)) is not None:
+    if deployed.store().get(naming.baseline_key(spec.name, version)) is not None:
         return
-    baseline = _store().get(naming.baseline_key(spec.name, lender))
+    baseline = deployed.store().get(naming.baseline_key(spec.name, lender))
     if baseline is None:
         logger.warning("There is no baseline to lend", lender=lender)
         return
-    recorded = _store().get(naming.verification_key(spec.name, lender))
+    recorded = deployed.store().get(naming.verification_key(spec.name, lender))
     if recorded is not None:
         requests = Verification.from_json(recorded).without_answers()
-        _store().put(naming.verification_key(spec.name, version), requests.to_json())
-    _store().put(naming.baseline_key(spec.name, version), Baseline.from_json(baseline).for_version(version).to_json())
+        deployed.store().put(naming.verification_key(spec.name, version), requests.to_json())
+    deployed.store().put(
+        naming.baseline_key(spec.name, version), Baseline.from_json(baseline).for_version(version).to_json()
+    )

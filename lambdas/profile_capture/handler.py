@@ -9,15 +9,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import CaptureReader, Unreadable
@@ -27,16 +26,6 @@ from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 _SENT_AT_ONCE = 10
-
-
-@cache
-def _store(bucket: str) -> Store:
-    return Store(boto3.client("s3"), bucket)
-
-
-@cache
-def _queue() -> Any:
-    return boto3.client("sqs")
 
 
 @observed
@@ -65,16 +54,16 @@ def _handle(notice: Mapping[str, Any]) -> None:
         _read_again(spec, key, notice["time"])
         return
     try:
-        capture = naming.parse_capture_key(spec.name, key, spec.attached_capture_prefix)
+        capture = spec.parse_capture_key(key)
     except CaptureError as error:
         logger.warning("Skipped an object that is no capture", reason=str(error))
         return
-    _profile(spec, _store(bucket), capture, at)
+    _profile(spec, deployed.store(bucket), capture, at)
 
 
 def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) -> None:
     """Profile one object against its version's baseline."""
-    data = _store(os.environ["BUCKET"])
+    data = deployed.store()
     stored = data.get(naming.baseline_key(spec.name, capture.version))
     if stored is None:
         logger.info("No baseline yet; the capture is read when there is one", version=capture.version)
@@ -108,24 +97,32 @@ def _quarantined(spec: ModelSpec, unreadable: Iterable[Unreadable]) -> bytes:
 
 
 def _read_again(spec: ModelSpec, key: str, time: str) -> None:
-    """Send every capture of a version through the queue, now that it has a baseline."""
+    """Send every recent capture of a version through the queue, now that it has a baseline."""
     version = key.removeprefix(naming.baseline_prefix(spec.name)).partition("/")[0]
     if key != naming.baseline_key(spec.name, version):
         return
-    bucket, prefix = os.environ["BUCKET"], naming.capture_prefix(spec.name, version)
-    if spec.attached_capture_prefix is not None and version == "v1":
-        bucket, prefix = os.environ["CAPTURE_BUCKET"], spec.attached_capture_prefix
+    since = datetime.fromisoformat(time) - timedelta(days=spec.retraining.window_days)
     entries = [
         {"time": time, "detail": {"bucket": {"name": bucket}, "object": {"key": capture}}}
-        for capture in _store(bucket).keys(prefix)
+        for bucket, prefix in spec.captures(os.environ["BUCKET"], version)
+        for capture in deployed.store(bucket).keys(prefix)
+        if _is_capture(spec, capture, since)
     ]
     for start in range(0, len(entries), _SENT_AT_ONCE):
         _send(entries[start : start + _SENT_AT_ONCE])
     logger.info("A new baseline: its version's captures are read again", version=version, captures=len(entries))
 
 
+def _is_capture(spec: ModelSpec, key: str, since: datetime) -> bool:
+    """Whether the key is a capture's, and nobody looks back further than that: an owner may keep theirs for years."""
+    try:
+        return spec.parse_capture_key(key).hour >= since
+    except CaptureError:
+        return False
+
+
 def _send(entries: list[dict[str, Any]]) -> None:
-    answer = _queue().send_message_batch(
+    answer = deployed.client("sqs").send_message_batch(
         QueueUrl=os.environ["QUEUE_URL"],
         Entries=[
             {"Id": str(place), "MessageBody": jsonio.dumps(entry).decode()} for place, entry in enumerate(entries)

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.looks import newest_findings
-from watchkeeper.aws.registry import Registry
-from watchkeeper.aws.store import Store
 from watchkeeper.findings import Findings
 from watchkeeper.incident import Incident, Moment, timeline
 from watchkeeper.spec import deployed_spec
-
-
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
 
 
 @observed
@@ -37,7 +23,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]:
     spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
     logger.append_keys(model=spec.name, execution=event["execution"])
     raised = datetime.fromisoformat(event["alarm_time"]) if event.get("alarm_time") else None
-    key, findings = newest_findings(_store(), spec.name, raised or now) or (None, None)
+    key, findings = newest_findings(deployed.store(), spec.name, raised or now) or (None, None)
     bad, good = event["bad_version"], event["version"]
     incident = Incident(
         model=spec.name,
@@ -56,7 +42,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]:
         timeline=_timeline(event, raised, findings, now),
     )
     written = naming.incident_key(spec.name, now, event["execution"])
-    _store().put(written, incident.to_json())
+    deployed.store().put(written, incident.to_json())
     logger.info("Recorded", key=written)
     return {"key": written}
 
@@ -64,7 +50,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, str]:
 def _timeline(
     event: Mapping[str, Any], raised: datetime | None, findings: Findings | None, now: datetime
 ) -> tuple[Moment, ...]:
-    bad, serving = _registry().version(event["bad_version"]), _registry().serving()
+    registry = deployed.registry()
+    bad, serving = registry.version(event["bad_version"]), registry.serving()
     drifted = [finding.feature for finding in findings.drifted_predictions] if findings else []
     restored = serving.since if serving and serving.version == event["version"] else None
     return timeline(

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.aws.endpoint import IN_SERVICE, describe, invoke
-from watchkeeper.aws.registry import Registry
-from watchkeeper.aws.store import Store
 from watchkeeper.errors import RolloutError
 from watchkeeper.spec import ModelSpec, deployed_spec
 from watchkeeper.verification import Verification, disagreement
-
-
-@cache
-def _store() -> Store:
-    return Store(boto3.client("s3"), os.environ["BUCKET"])
-
-
-@cache
-def _registry() -> Registry:
-    return Registry(boto3.client("dynamodb"), os.environ["TABLE"])
-
-
-@cache
-def _sagemaker() -> Any:
-    return boto3.client("sagemaker")
-
-
-@cache
-def _runtime() -> Any:
-    return boto3.client("sagemaker-runtime")
 
 
 @observed
@@ -52,10 +28,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _not_serving(spec: ModelSpec, version: str, model_name: str | None) -> str | None:
     """What is wrong with the endpoint itself; `model_name` is that of the plan, if the record's is to change."""
-    record = _registry().version(version)
+    record = deployed.registry().version(version)
     if record is None:
         raise RolloutError(f"Version {version} of {spec.name} is not on record: roll it out by the rollout machine.")
-    state = describe(_sagemaker(), spec.endpoint)
+    state = describe(deployed.client("sagemaker"), spec.endpoint)
     if state.status != IN_SERVICE:
         return f"endpoint {spec.endpoint} is {state.status}"
     expected = model_name or record.model_name
@@ -65,15 +41,13 @@ def _not_serving(spec: ModelSpec, version: str, model_name: str | None) -> str |
 
 
 def _misbehaving(spec: ModelSpec, version: str) -> str | None:
-    stored = _store().get(naming.verification_key(spec.name, version))
+    stored = deployed.store().get(naming.verification_key(spec.name, version))
     if stored is None:
         logger.warning("No recorded answers to compare with")
         return None
-    recorded = Verification.from_json(stored)
+    recorded, runtime = Verification.from_json(stored), deployed.client("sagemaker-runtime")
     try:
-        answers = [
-            invoke(_runtime(), spec.endpoint, request.content_type, request.body) for request in recorded.requests
-        ]
+        answers = [invoke(runtime, spec.endpoint, asked.content_type, asked.body) for asked in recorded.requests]
     except RolloutError as error:
         return str(error)
     return disagreement(spec, recorded, answers)

@@ -197,6 +197,8 @@ class AlarmBook:
 
     def _enter(self, alarm: Alarm, value: State, reason: str, data: str) -> None:
         with self._lock:
+            if self._alarms.get(alarm.name) is not alarm:
+                return  # deleted, or defined anew, while it was judged
             before, after = alarm.standing, Standing(value, reason, data, self.now())
             alarm.standing = after
         if before.value != value:

@@ -108,9 +108,21 @@ class Store:
         body = self.read(archive)
         try:
             with tarfile.open(fileobj=io.BytesIO(body)) as tar:
-                tar.extractall(to, filter="data")
+                unpack(tar, to)
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise ArtefactError(f"{archive} is not a whole tar archive: {error}") from error
+
+
+def unpack(tar: tarfile.TarFile, to: Path) -> None:
+    """Unpack files and folders, and nothing that would lie elsewhere."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(to, filter="data")
+        return
+    root = to.resolve()
+    for member in tar.getmembers():  # Python 3.11 has that filter only from 3.11.4 on
+        if not (member.isfile() or member.isdir()) or not (root / member.name).resolve().is_relative_to(root):
+            raise tarfile.ReadError(f"{member.name!r} is no file or folder within the archive")
+    tar.extractall(to)  # noqa: S202 - its members were checked
 
 
 def relative_name(at: Location, under: Location) -> str:

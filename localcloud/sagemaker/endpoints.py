@@ -212,6 +212,9 @@ class Endpoints:
         except LocalCloudError as error:
             self._enter(endpoint, "Failed", str(error))
             return
+        except Exception as error:  # a fault of ours: who waits for the endpoint must hear of it too
+            self._enter(endpoint, "Failed", _fault(error))
+            raise
         endpoint.settle_on(fleet, fleet.name)
         self._enter(endpoint, "InService")
 
@@ -223,6 +226,10 @@ class Endpoints:
             endpoint.settle_on(endpoint.serving, before)
             self._enter(endpoint, "InService" if endpoint.serving else "Failed", str(error))
             return
+        except Exception as error:
+            endpoint.settle_on(endpoint.serving, before)
+            self._enter(endpoint, "InService" if endpoint.serving else "Failed", _fault(error))
+            raise
         with endpoint.lock:
             endpoint.coming = fleet
         try:
@@ -299,3 +306,7 @@ def _check_same_variants(old: Shape, new: Shape) -> None:
 
 def _in_progress(endpoint: Endpoint) -> ApiError:
     return ApiError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
+
+
+def _fault(error: Exception) -> str:
+    return f"The embedded AWS failed with {type(error).__name__}: {error}. Its log has the details."

@@ -83,6 +83,7 @@ class Job:
         return f"{self.noun.title()}JobName"
 
 
+_STARTED_HERE = {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}
 _JOBS = {f"create_{noun}_job": Job(noun) for noun in ("training", "transform")}
 
 
@@ -121,6 +122,8 @@ class StateTaskServiceSageMaker(StateTaskServiceCallback):  # type: ignore[misc]
         self, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
     ) -> None:
         client = _sagemaker(resource_runtime_part, state_credentials)
+        if self.resource.condition == ResourceCondition.Sync:  # a job that is waited for is marked, as on AWS
+            normalised_parameters["Tags"] = [*normalised_parameters.get("Tags", []), _STARTED_HERE]
         answer = getattr(client, self._get_boto_service_action())(**normalised_parameters)
         answer.pop("ResponseMetadata", None)
         env.stack.append(answer)

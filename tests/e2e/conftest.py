@@ -51,10 +51,15 @@ def stage(
         story.deploy_platform(cloud, assembly)
         story.upload_first_version(cloud, model.name, artefact)
         cloud.deploy(assembly, ["--exclusively", naming.model_stack(model.name)])
-        story.establish_baseline(stage)
-        stage.to_the_hour()
-        stage.hours(2)
+        begin(stage)
         yield stage
+
+
+def begin(stage: Stage) -> None:
+    """The model is onboarded, and a few hours of healthy traffic pass."""
+    story.establish_baseline(stage)
+    stage.to_the_hour()
+    stage.hours(2)
 
 
 def changed_model(folder: Path, **changes: object) -> Path:

@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cli.demo import story
 from cli.demo.stage import Stage
 from cli.project import synthesize
+from tests.e2e import audit
 from tests.e2e.conftest import changed_model
 from watchkeeper import naming
 from watchkeeper.naming import AlarmKind
 
 pytestmark = pytest.mark.e2e
 SCRIPT = story.Script()
-
-UNUSED_ON_PURPOSE = {
-    "logs:*": "services write logs themselves, as the role; the embedded AWS writes them as the service",
-    "xray:*": "tracing is not embedded",
-    "sqs:SendMessage": "dead letters: only when something fails for good",
-    "kms:Decrypt": "services use the key for the role behind the scenes, beside the reads that are checked",
-    "kms:GenerateDataKey": "the same",
-    "kms:CreateGrant": "SageMaker encrypts instances' volumes through a grant",
-    "ecr:BatchCheckLayerAvailability": "images run as local processes",
-    "ecr:BatchGetImage": "the same",
-    "ecr:GetDownloadUrlForLayer": "the same",
-    "ecr:GetAuthorizationToken": "the same",
-    "cloudwatch:PutMetricData": "SageMaker's containers publish their own metrics",
-    "events:DescribeRule": "how Step Functions learns that a nested execution has ended",
-    "events:PutRule": "the same",
-    "events:PutTargets": "the same",
-    "glue:GetSecurityConfiguration": "Glue reads it as the job's role",
-    "DecidersCheckTrainingSet s3:ListBucket": "without it S3 says forbidden of an object that is missing",
-    "DecidersVerifyRollout s3:ListBucket": "the same",
-    "DecidersPlanRollout s3:ListBucket": "the same, for a version that a person registered: see test_failures",
-    "DecidersPlanRollout s3:GetObject": "a version that a person registered gets its predecessor's baseline",
-    "DecidersPlanRollout s3:PutObject": "the same",
-    "RolloutRollout sagemaker:CreateModel": "a version that a person registered",
-    "RolloutRollout iam:PassRole": "the same",
-    "RolloutRollout sagemaker:UpdateModelPackage": "a rollout that fails rejects its version: see test_failures",
-}
-"""What a role may do and no healthy run needs, by action or by role and action, each with its reason."""
-
-
-def denied(stage: Stage) -> list[dict[str, Any]]:
-    return [entry for entry in stage.cloud.timeline() if entry["kind"] == "denied"]
-
-
-def background_errors(stage: Stage) -> list[dict[str, Any]]:
-    return [
-        entry
-        for entry in stage.cloud.timeline()
-        if entry["kind"] in ("background-error", "lambda-error", "dead-letter")
-    ]
 
 
 def test_healthy_traffic_raises_no_alarm(stage: Stage) -> None:
@@ -126,27 +86,12 @@ def test_afterwards_no_lock_is_left_no_call_was_denied_and_nothing_failed_behind
     lock = stage.cloud.client("dynamodb").get_item(TableName=stage.outputs["StateTableName"], Key={"pk": {"S": "lock"}})
     # then
     assert "Item" not in lock
-    assert denied(stage) == []
-    assert background_errors(stage) == []
+    assert audit.denied(stage) == []
+    assert audit.background_errors(stage) == []
 
 
 def test_every_grant_of_every_role_was_used(stage: Stage) -> None:
     # when
-    unused = stage.cloud.calls()["unused"]
+    surplus = audit.surplus(stage)
     # then
-    surplus = {
-        f"{grant['role']} {action}"
-        for grant in unused
-        for action in grant["actions"]
-        if not _kept(grant["role"], action)
-    }
-    assert not surplus, "\n" + "\n".join(sorted(surplus))
-
-
-def _kept(role: str, action: str) -> bool:
-    """Whether the action is kept on purpose for this role; a role's name begins with those of its constructs."""
-    for name in UNUSED_ON_PURPOSE:
-        construct, _, pattern = name.rpartition(" ")
-        if role.startswith(f"Watchkeeper-credit-risk-{construct}") and fnmatch(action, pattern):
-            return True
-    return False
+    assert not surplus, "\n" + "\n".join(surplus)

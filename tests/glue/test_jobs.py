@@ -66,10 +66,11 @@ def test_captures_are_joined_with_the_newest_labels_and_split_by_time(s3, run_jo
     put(s3, capture_key("2026/11/21/09"), second)
     old = [capture_record("1,1,old", "0.1", event_id="old", time="2026-09-01T00:00:00Z")]
     put(s3, capture_key("2026/09/01/00"), old)
-    # and labels: some late and corrected, one for an unknown id, one of the wrong length, one unreadable
+    # and labels: some late and corrected, one for an unknown id, one of the wrong length, one empty, one unreadable
     truths = [label_record(f"e{i}", str(i % 2)) for i in range(20)]
     truths += [label_record(f"client-{i}", str(i % 2)) for i in range(19)]
     truths += [label_record("two", "1\n0"), label_record("nobody", "1"), label_record("f0", "1"), b"nonsense"]
+    truths += [label_record("nobody else", "[[]]", "JSON")]
     put(s3, "labels/credit/2026/11/21/10/a.jsonl", truths)
     put(s3, "labels/credit/2026/11/21/11/a.jsonl", [label_record("e0", "1"), label_record("client-18", "1\n1")])
 
@@ -80,7 +81,7 @@ def test_captures_are_joined_with_the_newest_labels_and_split_by_time(s3, run_jo
     assert done.returncode == 0, done.stderr[-3000:]
     found = manifest(s3, "run1")
     assert (found.rows, found.train_rows, found.holdout_rows, found.split) == (40, 30, 10, Split.RECENT)
-    assert (found.duplicates, found.unknown_labels, found.unreadable, found.unlabelled) == (1, 2, 2, 2)
+    assert (found.duplicates, found.unknown_labels, found.unreadable, found.unlabelled) == (1, 3, 2, 2)
     assert found.versions == {"v1": 40}
     assert (found.first, found.last) == ("2026-11-21T08:00:00+00:00", "2026-11-21T09:17:00+00:00")
     prefix = naming.run_prefix("credit", "run1")

@@ -100,6 +100,19 @@ def two(synthesize: Synthesizer) -> Assembly:
     return synthesize({}, {"name": "churn"})
 
 
+@pytest.fixture(scope="session")
+def attached(synthesize: Synthesizer) -> Assembly:
+    """The shipped model on an endpoint that somebody else has made."""
+    attach = {
+        "name": "legacy",
+        "capture": "s3://their-bucket/captured",
+        "artefacts": ["s3://their-models/loans/"],
+        "kms_keys": ["arn:aws:kms:eu-west-1:123456789012:key/their-key"],
+        "source": "examples/credit",
+    }
+    return synthesize({"endpoint": {"attach": attach}})
+
+
 def of_type(template: Template, kind: str) -> dict[str, Template]:
     """Resources of one type, by logical id."""
     return {name: item for name, item in template["Resources"].items() if item["Type"] == kind}

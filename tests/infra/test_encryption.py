@@ -17,6 +17,17 @@ def test_the_key_is_rotated_and_kept(shipped: Assembly) -> None:
     assert key["DeletionPolicy"] == "Retain"
 
 
+def test_the_key_lets_the_logs_of_its_region_use_it(shipped: Assembly) -> None:
+    # given CloudWatch Logs, which comes to a key under its regional name only
+    (key,) = of_type(shipped.platform, "AWS::KMS::Key").values()
+    (statement,) = (
+        s for s in key["Properties"]["KeyPolicy"]["Statement"] if "logs" in text(s["Principal"].get("Service", ""))
+    )
+    # then
+    assert text(statement["Principal"]["Service"]) == "logs.<AWS::Region>.<AWS::URLSuffix>"
+    assert "kms:EncryptionContext:aws:logs:arn" in statement["Condition"]["ArnLike"]
+
+
 def test_buckets_are_private_encrypted_and_refuse_plain_http(shipped: Assembly) -> None:
     # given
     buckets = of_type(shipped.platform, "AWS::S3::Bucket")

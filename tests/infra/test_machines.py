@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.archives import ROOT
-from tests.infra.conftest import MODEL, Assembly, Synthesizer, Template, machines, of_type
+from tests.infra.conftest import MODEL, Assembly, Template, machines, of_type
 
 NAMES = ("onboarding", "retraining", "rollout", "rollback")
 TRANSITIONS = 40
@@ -56,17 +56,16 @@ def test_definitions_satisfy_the_linter(definitions: dict[str, Template], name: 
     assert linted.returncode == 0, linted.stdout
 
 
-def test_the_machine_of_an_attached_endpoint_satisfies_the_linter(synthesize: Synthesizer, tmp_path: Path) -> None:
+def test_the_machine_of_an_attached_endpoint_satisfies_the_linter(attached: Assembly, tmp_path: Path) -> None:
     # given
-    attach = {"name": "legacy", "capture": "s3://their-bucket/captured", "source": "examples/credit"}
-    found = machines(synthesize({"endpoint": {"attach": attach}}).model())
+    found = machines(attached.model())
     file = tmp_path / "machine.json"
     file.write_text(json.dumps(found[f"{MODEL}--onboarding"]))
     # when
     command = [str(ROOT / "node_modules" / ".bin" / "asl-validator"), "--json-path", str(file)]
     # then
     assert subprocess.run(command, capture_output=True).returncode == 0
-    assert "DescribeModel" in found[f"{MODEL}--onboarding"]["States"]
+    assert "InspectAttached" in found[f"{MODEL}--onboarding"]["States"]
 
 
 @pytest.mark.parametrize("name", NAMES)

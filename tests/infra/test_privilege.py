@@ -73,6 +73,22 @@ def test_sagemaker_resources_of_other_models_are_out_of_reach(two: Assembly) -> 
             assert MODEL not in resource
 
 
+def test_who_waits_for_a_sagemaker_job_may_tag_it_as_step_functions_does(shipped: Assembly) -> None:
+    # given
+    created: dict[str, set[str]] = {}
+    tagged: dict[str, set[str]] = {}
+    for name, statement in statements(shipped.model()):
+        jobs = {resource for resource in map(text, listed(statement["Resource"])) if "-job/" in resource}
+        for action in listed(statement["Action"]):
+            if action in ("sagemaker:CreateTrainingJob", "sagemaker:CreateTransformJob"):
+                created.setdefault(name, set()).update(jobs)
+            if action == "sagemaker:AddTags":
+                tagged.setdefault(name, set()).update(jobs)
+    # then
+    assert len(created) == 2  # onboarding and retraining
+    assert created == tagged
+
+
 def test_roles_are_passed_to_sagemaker_only(shipped: Assembly) -> None:
     # given
     passing = [s for _, s in statements(shipped.model()) if "iam:PassRole" in listed(s["Action"])]
@@ -88,7 +104,7 @@ def test_every_function_has_a_role_of_its_own(shipped: Assembly) -> None:
     functions = of_type(shipped.model(), "AWS::Lambda::Function").values()
     roles = [text(function["Properties"]["Role"]) for function in functions]
     # then
-    assert len(set(roles)) == len(roles) == 10
+    assert len(set(roles)) == len(roles) == 11
 
 
 def test_a_wildcard_without_a_reason_is_refused() -> None:

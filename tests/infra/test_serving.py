@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.conftest import MODEL, Assembly, Synthesizer, Template, of_type, only, text
+from tests.infra.conftest import MODEL, Assembly, Synthesizer, Template, listed, of_type, only, statements, text
 from watchkeeper import naming
 from watchkeeper.rollout import ServingSettings
 
@@ -137,17 +137,48 @@ def test_autoscaling_scales_the_one_variant(synthesize: Synthesizer) -> None:
     assert len(of_type(template, "AWS::ApplicationAutoScaling::ScalingPolicy")) == 1
 
 
-def test_an_attached_endpoint_is_watched_and_not_made(synthesize: Synthesizer) -> None:
-    # given
-    attach = {"name": "legacy", "capture": "s3://their-bucket/captured", "source": "examples/credit"}
-    template = synthesize({"endpoint": {"attach": attach}}).model()
+def test_an_attached_endpoint_is_watched_and_not_made(attached: Assembly) -> None:
     # then
     for kind in (*FROZEN, "AWS::SageMaker::Model"):
-        assert of_type(template, kind) == {}
-    buckets = [
-        bucket
-        for rule in of_type(template, "AWS::Events::Rule").values()
-        for bucket in map(text, rule["Properties"]["EventPattern"].get("detail", {}).get("bucket", {}).get("name", []))
+        assert of_type(attached.model(), kind) == {}
+    watched = [
+        rule["Properties"]["EventPattern"]["detail"]["object"]["key"]
+        for rule in of_type(attached.model(), "AWS::Events::Rule").values()
+        if rule["Properties"]["EventPattern"].get("detail", {}).get("bucket", {}).get("name") == ["their-bucket"]
     ]
-    assert "their-bucket" in buckets
-    assert template["Outputs"]["EndpointName"]["Value"] == "legacy"
+    assert watched == [[{"prefix": "captured/legacy/AllTraffic/"}]]
+    assert attached.model()["Outputs"]["EndpointName"]["Value"] == "legacy"
+
+
+def test_only_what_the_file_names_of_an_attached_endpoint_s_owner_may_be_read(attached: Assembly) -> None:
+    # given
+    granted = {
+        (action, resource)
+        for _, statement in statements(attached.model())
+        for action in listed(statement["Action"])
+        for resource in map(text, listed(statement["Resource"]))
+        if "their-" in resource
+    }
+    # then
+    assert granted == {
+        ("kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/their-key"),
+        ("s3:GetBucketNotification", "arn:aws:s3:::their-bucket"),
+        ("s3:GetObject", "arn:aws:s3:::their-bucket/captured/legacy/AllTraffic/*"),
+        ("s3:GetObject", "arn:aws:s3:::their-models/loans/*"),
+        ("s3:ListBucket", "arn:aws:s3:::their-bucket"),
+    }
+
+
+def test_the_role_that_an_attached_endpoint_may_serve_under_outlives_the_stack(
+    shipped: Assembly, attached: Assembly
+) -> None:
+    # given
+    roles = [
+        resource["DeletionPolicy"]
+        for kind in ("AWS::IAM::Role", "AWS::IAM::Policy")
+        for name, resource in of_type(attached.model(), kind).items()
+        if name.startswith("Serving")
+    ]
+    # then
+    assert roles == ["Retain", "Retain"]
+    assert not [r for r in of_type(shipped.model(), "AWS::IAM::Role").values() if r.get("DeletionPolicy") == "Retain"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from botocore.exceptions import ClientError
 from inprocess import Embedded, embedded
 
 from localcloud.cloud import Cloud
+from localcloud.sagemaker.artefacts import unpack
 from models import BUCKET, make_model
 
 CANARY = {
@@ -230,6 +234,55 @@ def test_a_new_endpoint_whose_containers_never_answer_has_failed(found: Embedded
     shown = describe(found.cloud)
     assert shown["EndpointStatus"] == "Failed"
     assert "ping health check" in shown["FailureReason"]
+
+
+@pytest.mark.parametrize("serving", [False, True])
+def test_a_fault_of_the_embedded_aws_fails_the_endpoint_instead_of_leaving_it_pending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serving: bool
+) -> None:
+    with embedded(tmp_path / "home", "cloudwatch", "sagemaker") as running:
+        # given
+        start_endpoint(running.cloud)
+        if not serving:
+            running.cloud.client("sagemaker").delete_endpoint(EndpointName="e")
+            running.cloud.clock.settle()
+
+        def fail(*_: object) -> None:
+            raise TypeError("a fault")
+
+        monkeypatch.setattr("localcloud.sagemaker.endpoints.start_fleet", fail)
+        # when
+        client = running.cloud.client("sagemaker")
+        change = client.update_endpoint if serving else client.create_endpoint
+        change(EndpointName="e", EndpointConfigName="second")
+        running.cloud.clock.settle()
+        # then
+        shown = describe(running.cloud)
+        assert shown["EndpointStatus"] == ("InService" if serving else "Failed")
+        assert "TypeError: a fault" in shown["FailureReason"]
+        assert len(running.kinds("background-error")) == 1
+
+
+@pytest.mark.parametrize("filters", [True, False], ids=["with tarfile's filters", "without, as before Python 3.11.4"])
+@pytest.mark.parametrize("name", ["../outside", "link"])
+def test_an_artefact_unpacks_nothing_outside_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, filters: bool
+) -> None:
+    # given
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        member = tarfile.TarInfo(name)
+        if name == "link":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(member)
+    buffer.seek(0)
+    # when
+    with tarfile.open(fileobj=buffer) as tar, pytest.raises(tarfile.TarError):
+        unpack(tar, tmp_path / "model")
+    # then
+    assert not (tmp_path / "outside").exists()
 
 
 def test_an_endpoint_being_updated_refuses_another_update_and_serves_on(found: Embedded) -> None:

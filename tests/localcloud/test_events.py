@@ -45,6 +45,23 @@ def put_event(local: LocalCloud, source: str, detail: Any) -> None:
     local.client("events").put_events(Entries=[entry])
 
 
+def test_a_bucket_says_whether_it_sends_events(local: LocalCloud) -> None:
+    # given
+    s3 = local.client("s3")
+    s3.create_bucket(Bucket="teller")
+    assert "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket="teller")
+    # when
+    s3.put_bucket_notification_configuration(
+        Bucket="teller", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    # then
+    assert s3.get_bucket_notification_configuration(Bucket="teller")["EventBridgeConfiguration"] == {}
+    # when
+    s3.put_bucket_notification_configuration(Bucket="teller", NotificationConfiguration={})
+    # then
+    assert "EventBridgeConfiguration" not in s3.get_bucket_notification_configuration(Bucket="teller")
+
+
 def test_an_object_in_a_bucket_reaches_a_queue_through_a_rule_in_the_form_that_s3_uses(local: LocalCloud) -> None:
     # given
     pattern = {

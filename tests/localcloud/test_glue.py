@@ -197,6 +197,20 @@ def test_a_run_over_its_time_is_ended(found: Embedded, monkeypatch: pytest.Monke
     assert (done["JobRunState"], done["ErrorMessage"]) == ("TIMEOUT", "Job run timed out")
 
 
+def test_a_run_ends_whatever_goes_wrong_within_the_service(found: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    def mistaken(self: glue.GlueRuns, run: glue.JobRun, folder: Path) -> str | None:
+        raise TypeError("ours")
+
+    monkeypatch.setattr(glue.GlueRuns, "_execute", mistaken)
+    define(found, "unlucky", "print()")
+    # when
+    ended = run(found, "unlucky")
+    # then whoever waits for it is told, and so is whoever looks after the embedded AWS
+    assert (ended["JobRunState"], ended["ErrorMessage"]) == ("FAILED", "InternalServiceException: TypeError: ours")
+    assert any("ours" in entry["error"] for entry in found.kinds("background-error"))
+
+
 def test_an_updated_job_is_defined_anew(found: Embedded) -> None:
     # given
     client = found.cloud.client("glue")

@@ -160,6 +160,33 @@ def test_passing_a_role_needs_a_grant_for_that_role_and_service(local: LocalClou
         assert f"iam:PassRole on resource: {passed}" in message
 
 
+def test_tagging_what_one_creates_needs_a_grant_of_its_own(local: LocalCloud) -> None:
+    # given
+    create_group = allow("sagemaker:CreateModelPackageGroup")
+    without = as_role(local, "no-tags", create_group)("sagemaker")
+    right = as_role(local, "tags", create_group, allow("sagemaker:AddTags", "arn:aws:sagemaker:*:*:*/tagged"))(
+        "sagemaker"
+    )
+    tags = [{"Key": "k", "Value": "v"}]
+    # when
+    right.create_model_package_group(ModelPackageGroupName="tagged", Tags=tags)
+    without.create_model_package_group(ModelPackageGroupName="plain")
+    # then
+    code, message = error_of(without.create_model_package_group, ModelPackageGroupName="other", Tags=tags)
+    assert code == "AccessDeniedException"
+    assert "sagemaker:AddTags on resource" in message
+
+
+def test_an_endpoint_is_updated_to_a_config_only_with_a_grant_on_both(local: LocalCloud) -> None:
+    # given
+    endpoint = allow("sagemaker:UpdateEndpoint", "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e")
+    client = as_role(local, "half", endpoint)("sagemaker")
+    # then
+    code, message = error_of(client.update_endpoint, EndpointName="e", EndpointConfigName="c")
+    assert code == "AccessDeniedException"
+    assert "sagemaker:UpdateEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/c" in message
+
+
 ENCRYPTED: dict[str, Any] = {
     "Resources": {
         "Key": {

@@ -157,6 +157,8 @@ def test_a_training_job_runs_the_script_and_hands_on_its_description(found: Embe
     output = json.loads(ended["output"])
     assert (output["TrainingJobStatus"], output["TrainingJobName"]) == ("Completed", ended["name"])
     assert output["FinalMetricDataList"][0]["Value"] == 0.75
+    tags = found.cloud.client("sagemaker").list_tags(ResourceArn=output["TrainingJobArn"])["Tags"]
+    assert tags == [{"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}]
     body = found.cloud.client("s3").get_object(Bucket=BUCKET, Key=f"out/{ended['name']}/output/model.tar.gz")["Body"]
     assert body.read() != b""
     statuses = [e["detail"]["TrainingJobStatus"] for e in found.events if "Training" in e["detail-type"]]

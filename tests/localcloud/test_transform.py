@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from inprocess import Embedded, embedded
 
-from localcloud.sagemaker.transform import TransformFailedError, assemble, payloads
+from localcloud.sagemaker.jobs import JobFailedError
+from localcloud.sagemaker.transform import assemble, payloads
 from models import BUCKET, make_model
 
 
@@ -136,7 +137,7 @@ def test_a_record_larger_than_a_request_may_be_fails_the_job(split: str) -> None
     # given
     body = b"1,2\n" + b"x" * 1_100_000
     # when / then
-    with pytest.raises(TransformFailedError, match="MaxPayloadInMB"):
+    with pytest.raises(JobFailedError, match="MaxPayloadInMB"):
         list(payloads(request(split=split, MaxPayloadInMB=1), body))
 
 

@@ -17,10 +17,10 @@ from moto import mock_aws
 
 from tests.support import model_spec
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.capture import Block
 from watchkeeper.findings import Finding, Findings, Verdict
-from watchkeeper.profile import Baseline
-from watchkeeper.profile.profile import Binning
+from watchkeeper.profile import Baseline, Binning
 from watchkeeper.rollout import BASE_ENVIRONMENT, ServingSettings, endpoint_config_parameters
 from watchkeeper.table import NumberColumn
 
@@ -118,9 +118,7 @@ def world(monkeypatch: pytest.MonkeyPatch, modules: Sequence[ModuleType]) -> Ite
         monkeypatch.setenv(name, value)
     for module in modules:
         monkeypatch.setattr(module, "deployed_spec", lambda: SPEC)
-        for name in ("_store", "_registry", "_sagemaker", "_parameters", "_topics"):
-            if hasattr(module, name):
-                getattr(module, name).cache_clear()
+    deployed.client.cache_clear()
     with mock_aws():
         made = World(*(boto3.client(name, region_name=REGION) for name in ("s3", "dynamodb", "sagemaker", "ssm")))
         _create(made)

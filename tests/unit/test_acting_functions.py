@@ -33,9 +33,11 @@ from tests.unit.acting import (
     world,
 )
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.errors import RolloutError
 from watchkeeper.profile import Baseline
 from watchkeeper.rollout import BASE_ENVIRONMENT, INSTANT
+from watchkeeper.spec import Attached
 from watchkeeper.verification import Request, Verification
 
 MODULES = [check_labels, find_last_good, plan_rollout, record_incident, verify_rollout]
@@ -114,6 +116,27 @@ def test_the_number_of_instances_of_an_autoscaled_endpoint_is_left_to_its_policy
     onboarded.deployed_settings(dataclasses.replace(TWO_INSTANCES, autoscaled=True))
     # then
     assert not plan()["needed"]
+
+
+def test_an_attached_endpoint_keeps_its_settings_and_the_instances_that_it_has_now(
+    onboarded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    spec = dataclasses.replace(SPEC, attached=Attached(SPEC.endpoint, "s3://theirs/captured"))
+    monkeypatch.setattr(plan_rollout, "deployed_spec", lambda: spec)
+    onboarded.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=SPEC.endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": naming.VARIANT, "DesiredInstanceCount": 3}],
+    )
+    onboarded.version("v2", "candidate", package_arn=onboarded.package())
+    onboarded.put(naming.baseline_key(SPEC.name, "v2"), baseline("v2").to_json())
+    # when
+    config = plan(version="v2")["endpoint_config"]
+    # then
+    variant = config["ProductionVariants"][0]
+    assert (variant["InstanceType"], variant["InitialInstanceCount"]) == (SETTINGS.instance_type, 3)
+    assert config["DataCaptureConfig"]["DestinationS3Uri"] == f"s3://{BUCKET}/capture/{SPEC.name}/v2"
+    assert config["DataCaptureConfig"]["InitialSamplingPercentage"] == SETTINGS.capture_percent
 
 
 def test_only_a_version_that_never_served_is_on_trial(onboarded: World) -> None:
@@ -206,11 +229,13 @@ def test_going_back_is_instant_and_a_version_that_was_good_is_not_on_probation(o
 def test_versions_that_may_not_serve_are_refused_with_a_remedy(onboarded: World) -> None:
     # given
     onboarded.package("PendingManualApproval")
-    onboarded.version("v3", "rejected", reason="its predictions drifted", package_arn=onboarded.package())
+    onboarded.version(
+        "v3", "rejected", reason="the drift alarm fired", rejected_by="run-7", package_arn=onboarded.package()
+    )
     # then
     for version, complaint in (
         ("v2", "PendingManualApproval: approve it first"),
-        ("v3", "was rejected .its predictions drifted.: mend it"),
+        ("v3", "was rejected by execution run-7, whose message says why: mend it"),
         ("v9", "holds no version 9: register it first"),
         ("3", "expected 'v' and the number"),
     ):
@@ -226,7 +251,7 @@ def test_there_is_no_plan_before_onboarding_nor_while_the_endpoint_changes(aws: 
     # given
     aws.version("v1", "serving", NOW)
     aws.serving("v1", NOW)
-    plan_rollout._sagemaker().meta.events.register(
+    deployed.client("sagemaker").meta.events.register(
         "after-call.sagemaker.DescribeEndpoint", lambda parsed, **_: parsed.update(EndpointStatus="Updating")
     )
     # then
@@ -265,7 +290,10 @@ class FakeRuntime:
 
 def verify(monkeypatch: pytest.MonkeyPatch, first: str, second: str | None) -> dict[str, Any]:
     answers = {"1,2,a": first} | ({"3,4,b": second} if second is not None else {})
-    monkeypatch.setattr(verify_rollout, "_runtime", lambda: FakeRuntime(answers))
+    runtime, made = FakeRuntime(answers), deployed.client
+    monkeypatch.setattr(
+        deployed, "client", lambda service: runtime if service == "sagemaker-runtime" else made(service)
+    )
     return verify_rollout.handler({"version": "v1"}, CONTEXT)
 
 

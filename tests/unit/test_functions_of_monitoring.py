@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,14 +20,16 @@ from lambdas.monitor_drift import handler as monitor_drift
 from lambdas.profile_capture import handler as profile_capture
 from tests.support import CONTEXT, FEATURES, capture_record, model_spec
 from watchkeeper import naming
+from watchkeeper.aws import deployed
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Findings
-from watchkeeper.profile import Baseline, Binning, Profile
-from watchkeeper.spec import Feature, Kind, ModelSpec
+from watchkeeper.profile import Baseline, Binning
+from watchkeeper.spec import Attached, Feature, Gate, Kind, ModelSpec, Output, Task
 from watchkeeper.trainingset import Manifest, Split
 
 BUCKET, TABLE = "data", "credit"
+ALL_WELL: dict[str, Any] = {"batchItemFailures": []}
 HANDLERS = (profile_capture, monitor_drift, evaluate_candidate, check_training_set)
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
 KEY = "capture/credit/v1/credit/AllTraffic/2026/11/21/10/00-a.jsonl"
@@ -49,6 +52,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for cached in ("_store", "_queue", "_registry"):
             if hasattr(module, cached):
                 getattr(module, cached).cache_clear()
+    deployed.client.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -127,7 +131,7 @@ def test_a_capture_is_profiled_and_its_bad_records_are_quarantined(aws, capsys):
 
     # then there is one profile, the record is in quarantine with its reason, and both are counted at the event's time
     (stored,) = keys(aws, "profiles/")
-    profile = Profile.from_json(get(aws, stored))
+    profile = base.read(get(aws, stored))
     assert stored.startswith(f"profiles/credit/{base.id}/2026/11/21/10/")
     assert (profile.rows, profile.unreadable) == (50, 1)
     (entry,) = get(aws, naming.quarantine_key("credit", KEY)).splitlines()
@@ -200,6 +204,31 @@ def test_a_new_baseline_sends_all_captures_of_its_version_through_again(aws, mon
     # then every capture of that version has a profile
     assert len(received) == 23
     assert len(keys(aws, "profiles/")) == 23
+
+
+def test_captures_of_an_attached_endpoint_are_read_in_its_owner_s_bucket_and_in_ours(aws, monkeypatch):
+    # given a capture in either place, and in the owner's bucket one of another endpoint, an old one and a note
+    use(monkeypatch, model_spec(attached=Attached("legacy", "s3://theirs/all/captured")))
+    queue = boto3.client("sqs")
+    url = queue.create_queue(QueueName="captures")["QueueUrl"]
+    monkeypatch.setenv("QUEUE_URL", url)
+    aws.create_bucket(Bucket="theirs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    theirs = "all/captured/legacy/AllTraffic/2026/11/21/10/00-a.jsonl"
+    others = (theirs.replace("legacy", "other"), theirs.replace("2026", "2024"), "all/captured/legacy/AllTraffic/note")
+    for key in (theirs, *others):
+        aws.put_object(Bucket="theirs", Key=key, Body=b"\n".join(records(2, seed=3)))
+    put(aws, KEY, records(3, seed=4))
+    put_baseline(aws)
+
+    # when the baseline's event arrives, and what it sends is handled
+    assert profile_capture.handler({"Records": [message(naming.baseline_key("credit", "v1"))]}, CONTEXT) == ALL_WELL
+    sent = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    received = [{"messageId": item["MessageId"], "body": item["Body"]} for item in sent]
+    assert profile_capture.handler({"Records": received}, CONTEXT) == ALL_WELL
+
+    # then both captures are profiled as version 1's, and nothing else is
+    profiles = [Profile.from_json(get(aws, key)) for key in keys(aws, "profiles/")]
+    assert sorted(profile.rows for profile in profiles) == [2, 3]
 
 
 def serve(version: str = "v1", **changes: str) -> None:
@@ -336,6 +365,24 @@ def test_the_better_candidate_passes_the_gate_and_the_verdict_is_kept(aws):
     assert kept == {**better, "run": "abc123", "at": HOUR.isoformat()}
     with pytest.raises(DatasetError, match="wrote nothing"):
         evaluate_candidate.handler({**event, "champion": champion, "challenger": f"s3://{BUCKET}/nowhere/"}, CONTEXT)
+
+
+def test_only_a_line_feed_ends_a_holdout_label(aws, monkeypatch):
+    # given a label that holds a character at which Python, but no file of labels, ends a line
+    gate = dataclasses.replace(model_spec().retraining, gate=Gate("accuracy", 0.0, 0.01, 0.95))
+    use(monkeypatch, model_spec(task=Task.MULTICLASS, output=Output(label=0), retraining=gate))
+    labels = ["north", "so\u2028uth"] * 40
+    prefix = naming.run_prefix("credit", "abc123")
+    for place in ("holdout/labels/part-00000.csv", "champion/a.out", "challenger/a.out"):
+        put(aws, prefix + place, [label.encode() for label in labels])
+    champion, challenger = (f"s3://{BUCKET}/{prefix}{name}/" for name in ("champion", "challenger"))
+
+    # when two models that know it are judged
+    event = {"run": "abc123", "now": HOUR.isoformat(), "champion": champion, "challenger": challenger}
+    verdict = evaluate_candidate.handler(event, CONTEXT)
+
+    # then all rows are compared
+    assert (verdict["rows"], verdict["champion"]) == (80, 1.0)
 
 
 def test_a_training_set_is_checked_by_its_manifest(aws):

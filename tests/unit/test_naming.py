@@ -32,9 +32,30 @@ def test_the_profile_of_a_capture_has_one_key_however_often_it_is_made() -> None
 
 def test_an_attached_endpoint_captures_elsewhere_and_counts_as_version_1() -> None:
     # when
-    capture = naming.parse_capture_key("credit", "data/capture/legacy/Main/2026/11/21/09/x.jsonl", "data/capture")
+    prefix = naming.attached_prefix("data/capture", "legacy")
+    capture = naming.parse_capture_key("credit", "data/capture/legacy/AllTraffic/2026/11/21/09/x.jsonl", prefix)
     # then
     assert capture.version == "v1"
+    assert naming.parse_capture_key("credit", KEY, prefix).version == "v3"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "data/capture/another/AllTraffic/2026/11/21/09/x.jsonl",
+        "data/capture/legacy/Main/2026/11/21/09/x.jsonl",
+        "data/captured/legacy/AllTraffic/2026/11/21/09/x.jsonl",
+    ],
+)
+def test_what_others_capture_to_the_same_destination_is_not_taken_for_it(key: str) -> None:
+    # when / then
+    with pytest.raises(CaptureError):
+        naming.parse_capture_key("credit", key, naming.attached_prefix("data/capture/", "legacy"))
+
+
+def test_a_destination_may_be_a_whole_bucket() -> None:
+    # then
+    assert naming.attached_prefix("", "legacy") == "legacy/AllTraffic/"
 
 
 @pytest.mark.parametrize(

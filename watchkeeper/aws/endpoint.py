@@ -23,6 +23,7 @@ class EndpointState:
     ----------
     status : SageMaker's EndpointStatus
     variant : name of its one production variant
+    instances : how many it is to have now, which scaling may have made another number than its config's
     """
 
     name: str
@@ -30,6 +31,7 @@ class EndpointState:
     config: str
     variant: str
     model_name: str
+    instances: int
     settings: ServingSettings
 
 
@@ -51,15 +53,18 @@ def describe(client: SageMakerClient, name: str) -> EndpointState:
         )
     (variant,) = variants
     capture = config.get("DataCaptureConfig", {})
+    configured = variant.get("InitialInstanceCount", 1)
+    running = endpoint.get("ProductionVariants")
     return EndpointState(
         name=name,
         status=endpoint["EndpointStatus"],
         config=endpoint["EndpointConfigName"],
         variant=variant["VariantName"],
         model_name=variant["ModelName"],
+        instances=running[0].get("DesiredInstanceCount", configured) if running else configured,
         settings=ServingSettings(
             instance_type=variant["InstanceType"],
-            instance_count=variant.get("InitialInstanceCount", 1),
+            instance_count=configured,
             capture_percent=capture.get("InitialSamplingPercentage", 0) if capture.get("EnableCapture") else 0,
         ),
     )

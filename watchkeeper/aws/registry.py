@@ -49,7 +49,13 @@ class Serving:
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """One version: its package in the model registry, its SageMaker model, and what became of it."""
+    """One version: its package in the model registry, its SageMaker model, and what became of it.
+
+    Attributes
+    ----------
+    reason : why it was made
+    rejected_by : the execution that rejected it
+    """
 
     version: str
     package_arn: str
@@ -58,6 +64,7 @@ class VersionRecord:
     created: datetime
     served_since: datetime | None = None
     reason: str | None = None
+    rejected_by: str | None = None
 
     @property
     def number(self) -> int:
@@ -150,4 +157,5 @@ def _version(item: dict[str, str]) -> VersionRecord:
         created=datetime.fromisoformat(item["created"]),
         served_since=datetime.fromisoformat(item["served_since"]) if "served_since" in item else None,
         reason=item.get("reason"),
+        rejected_by=item.get("rejected_by"),
     )

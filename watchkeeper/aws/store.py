@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _READERS = 16
+
+
+class Listed(NamedTuple):
+    """An object: its key, its entity tag, which changes with its content, and its size in bytes."""
+
+    key: str
+    tag: str
+    size: int
 
 
 class Store:
@@ -39,10 +47,14 @@ class Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in order, however many."""
+        return (item.key for item in self.listed(prefix))
+
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        """Every object under a prefix, in order of keys."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         for page in pages:
             for item in page.get("Contents", ()):
-                yield item["Key"]
+                yield Listed(item["Key"], item["ETag"], item["Size"])
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
         """The bytes of many objects, read side by side, in order; objects that have gone are left out."""
@@ -51,18 +63,20 @@ class Store:
                 if data is not None:
                     yield data
 
-    def chunks(self, key: str) -> Iterator[bytes] | None:
-        """The object's bytes, streamed; None when there is no such object."""
-        body = self._body(key)
-        return None if body is None else body.iter_chunks(_CHUNK)
-
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
         chunks = self.chunks(key)
         return None if chunks is None else _lines(chunks)
 
-    def _body(self, key: str) -> Any | None:
+    def chunks(self, key: str, start: int = 0) -> Iterator[bytes] | None:
+        """The object's bytes from `start` on, streamed in pieces cut anywhere; None when there is no such object."""
+        body = self._body(key, start)
+        return None if body is None else body.iter_chunks(_CHUNK)
+
+    def _body(self, key: str, start: int = 0) -> Any | None:
         try:
+            if start:
+                return self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-")["Body"]
             return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")

@@ -6,7 +6,6 @@ deployed. `ModelConfig.spec()` gives the running parts their view of the model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from watchkeeper import spec
 from watchkeeper.config.durations import Duration, render_duration
+from watchkeeper.errors import ModelMonitorError
 from watchkeeper.spec import InputFormat, Kind, Strategy, Task
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -26,8 +26,10 @@ EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 SQS_ARN = r"^arn:[^:]+:sqs:[^:]+:\d{12}:.+$"
 LAMBDA_ARN = r"^arn:[^:]+:lambda:[^:]+:\d{12}:function:.+$"
 HTTPS_URL = r"^https://.+$"
+KMS_ARN = r"^arn:[^:]+:kms:[^:]+:\d{12}:key/.+$"
 
 Percent = Annotated[int, Field(ge=0, le=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Severity = Literal["warning", "critical"]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 """Text that a person may well write as a number in YAML, such as `positive: 1`."""
@@ -85,6 +87,12 @@ class AttachEndpoint(Code):
 
     name: str = Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", description="The endpoint's name.")
     capture: S3Uri = Field(description="Its data capture destination (the bucket must send events to EventBridge).")
+    artefacts: tuple[S3Uri, ...] = Field(
+        (), description="What its model loads (archive, code): objects, or prefixes that end with a slash."
+    )
+    kms_keys: tuple[Annotated[str, Field(pattern=KMS_ARN)], ...] = Field(
+        (), description="ARNs of its owner's keys that encrypt captures or artefacts."
+    )
     source: Path | None = Field(None, description="Folder with train.py and inference.py, if it shall be retrained.")
 
 
@@ -168,10 +176,53 @@ class Drift(Section):
         return value
 
 
+class DataQuality(Section):
+    """Holds each window against the baseline's columns, and against a team's own Model Monitor constraints.
+
+    Shares are of a column's values; looks and windows are those of the drift monitor.
+    """
+
+    alarm: bool = Field(True, description="Whether faults raise an alarm; they are stored in any case.")
+    constraints: Path | None = Field(
+        None, description="A Model Monitor constraints.json, relative to the project's root."
+    )
+    missing: Share = Field(0.05, description="How far a share of missing values may be above the baseline's.")
+    wrong_type: Share = Field(0.001, description="Values of the wrong type.")
+    out_of_range: Share = Field(0.01, description="Values outside the baseline's range.")
+    unknown_category: Share = Field(0.01, description="Categories that the baseline does not know.")
+    infinite: Share = Field(0.0, description="Infinite values.")
+    unreadable: Share = Field(0.01, description="Captured records that cannot be read.")
+    capture_gap: int = Field(6, ge=0, le=720, description="Hours without captures amid others; 0 never minds.")
+    capture_lag: int = Field(3, ge=0, le=720, description="Hours without captures up to a look; 0 never minds.")
+
+    @field_validator("constraints")
+    @classmethod
+    def _constraints_can_be_read(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            _constraints(value)
+        return value
+
+    def spec(self) -> spec.QualityMonitor:
+        """The running parts' view of this section."""
+        return spec.QualityMonitor(
+            missing=self.missing,
+            wrong_type=self.wrong_type,
+            out_of_range=self.out_of_range,
+            unknown_category=self.unknown_category,
+            infinite=self.infinite,
+            unreadable=self.unreadable,
+            gap_hours=self.capture_gap,
+            lag_hours=self.capture_lag,
+            alarms=self.alarm,
+            constraints=None if self.constraints is None else _constraints(self.constraints),
+        )
+
+
 class Monitors(Section):
     """What is watched, and how often."""
 
     drift: Drift = Drift()
+    data_quality: DataQuality = DataQuality()
 
 
 class Subscriber(Section):
@@ -374,6 +425,7 @@ class ModelConfig(Section):
     def spec(self) -> spec.ModelSpec:
         """The running parts' view of this model."""
         drift, retraining, rollout = self.monitors.drift, self.retraining, self.rollout
+        attach = self.endpoint.attach
         hours = drift.every.total_seconds() / 3600
         return spec.ModelSpec(
             name=self.name,
@@ -418,14 +470,23 @@ class ModelConfig(Section):
                 error_rate=rollout.error_rate,
                 probation_hours=max(1, int(self.rollback.probation.total_seconds() // 3600)),
             ),
-            attached_capture_prefix=self._attached_prefix(),
+            attached=spec.Attached(attach.name, attach.capture, attach.artefacts, attach.kms_keys) if attach else None,
+            quality=self.monitors.data_quality.spec(),
         )
 
-    def _attached_prefix(self) -> str | None:
-        if self.endpoint.attach is None:
-            return None
-        match = re.fullmatch(r"s3://[^/]+/(.*)", self.endpoint.attach.capture)
-        return match[1] if match else None
+
+def _constraints(path: Path) -> str:
+    """The text of a constraints file, checked; it is deployed with the model's description."""
+    from watchkeeper.modelmonitor import Constraints  # needs numpy, which a model without constraints need not wait for
+
+    try:
+        text = path.read_bytes()
+        Constraints.from_json(text, str(path))
+        return text.decode()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): name an existing constraints.json") from error
+    except ModelMonitorError as error:
+        raise ValueError(str(error).removesuffix(".")) from error
 
 
 def _rate(every: timedelta) -> str:
