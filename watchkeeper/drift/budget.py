@@ -45,18 +45,18 @@ class Family(StrEnum):
 
 
 SHARES: Mapping[Family, float] = {
-    Family.LOCATION: 0.06,
-    Family.SPREAD: 0.07,
-    Family.SHAPE: 0.07,
-    Family.MIX: 0.05,
-    Family.LEVEL: 0.32,
+    Family.LOCATION: 0.08,
+    Family.SPREAD: 0.06,
+    Family.SHAPE: 0.04,
+    Family.MIX: 0.02,
+    Family.LEVEL: 0.33,
     Family.NEW: 0.02,
     Family.MISSING: 0.02,
     Family.RANGE: 0.01,
     Family.FAULTS: 0.01,
-    Family.OUTCOME: 0.12,
-    Family.TOGETHER: 0.15,
-    Family.CORRELATION: 0.10,
+    Family.OUTCOME: 0.14,
+    Family.TOGETHER: 0.19,
+    Family.CORRELATION: 0.08,
 }
 """Of alpha. What a look has no column for is given to the others in proportion."""
 

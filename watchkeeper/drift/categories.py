@@ -9,14 +9,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.drift import effect, evidence
+from watchkeeper.drift import effect, evidence, tails
 from watchkeeper.drift.aspects import DISTANCE, NEW_THRESHOLD, SHARE_CHANGE, VALUES_THRESHOLD, Aspect, Test
 from watchkeeper.drift.budget import Family
 from watchkeeper.drift.dispersion import INDEPENDENT, Dispersions
 from watchkeeper.drift.evidence import ChiSquared, Counts
-from watchkeeper.drift.numbers import share_aspects, share_z
+from watchkeeper.drift.numbers import at, share_aspects, share_z
 from watchkeeper.drift.tails import Floats
 from watchkeeper.profile import CategoryBinning, CategoryProfile
+
+_LUCK = 4.0
+"""Standard deviations above the least frequent level's share within which a level may be there by luck."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +86,50 @@ class Categories:
         return (self.window.known.sum(axis=-1) > 0) & (self.reference.known.sum(axis=-1) > 0)
 
     @cached_property
+    def tested(self) -> tuple[Counts, Counts]:
+        """Rows of each category on both sides; levels that may be among the counted ones by luck are with the rarer.
+
+        Where a column has rarer categories, its levels are those that were frequent in the baseline: near the limit
+        their shares there are too large, by luck, and fall in every healthy window. Which of them are tested depends on
+        both sides' rows together, and so favours neither.
+        """
+        window, reference = self.window.known.copy(), self.reference.known.copy()
+        rows, last = np.arange(self.columns), np.array([binning.slots - 1 for binning in self.binnings], np.intp)
+        level = np.arange(window.shape[1]) < last[:, None]
+        m = np.maximum(reference.sum(axis=-1), 1)
+        limit = np.where(level, reference, np.inf).min(axis=-1, initial=np.inf) / m
+        limit = limit + _LUCK * np.sqrt(limit / m)
+        rarer = np.array([bool(binning.rare) or not binning.complete for binning in self.binnings], bool)
+        lucky = level & rarer[:, None] & (evidence.shares(window + reference) <= limit[:, None])
+        for side in (window, reference):
+            side[rows, last] += np.where(lucky, side, 0.0).sum(axis=-1)
+            side[lucky] = 0.0
+        return window, reference
+
+    @cached_property
     def mix(self) -> ChiSquared:
         """χ² over the known categories."""
-        return evidence.chi_squared(self.window.known, self.reference.known)
+        return evidence.chi_squared(*self.tested)
 
     @cached_property
     def diversity(self) -> Floats:
         """Gini's 1 − Σq², the sum of the levels' variances: a column's part of the share for single levels."""
-        return np.where(self.valued, 1 - np.square(evidence.shares(self.reference.known)).sum(axis=-1), 0.0)
+        return np.where(self.valued, 1 - np.square(evidence.shares(self.tested[1])).sum(axis=-1), 0.0)
+
+    @property
+    def _expected(self) -> Floats:
+        """Rows expected of each category in the smaller side."""
+        window, reference = self.tested
+        smaller = np.minimum(window.sum(axis=-1), reference.sum(axis=-1))
+        return evidence.shares(window + reference) * smaller[:, None]
 
     def measures(self) -> Mapping[Family, Floats]:
         """Each family's statistic in the form whose mean is 1 for independent rows; NaN where there is none."""
         freedom = np.where(self.mix.freedom > 0, self.mix.freedom, np.nan)
+        changes = evidence.level_changes(*self.tested)[0]
         return {
             Family.MIX: self.mix.statistic / freedom,
+            Family.LEVEL: np.where(self._expected >= evidence.SMALLEST_EXPECTED, np.square(changes), np.nan),
             Family.MISSING: share_z(self.window.missing, self.window.rows, self.reference.missing, self.reference.rows),
         }
 
@@ -104,10 +137,11 @@ class Categories:
         self, weights: Mapping[Family, float], level_weights: Floats, dispersions: Dispersions = INDEPENDENT
     ) -> list[list[Aspect]]:
         """What is tested in each column; nothing where a side has no rows."""
-        both = self.window.known, self.reference.known
-        mix = dispersions.chi_squared(Family.MIX, *self.mix)
-        thin, thin_missing = (dispersions.thinning(family, self.columns) for family in (Family.MIX, Family.MISSING))
-        level = evidence.largest_level(*both, thin)
+        both = self.tested
+        mix = dispersions.chi_squared(Family.MIX, *self.mix, tails.chi_squared(*self.mix))
+        levels = dispersions.moderated(Family.LEVEL, self.window.known.shape)
+        level = evidence.largest_level(*both, *levels)
+        missing = dispersions.moderated(Family.MISSING, (self.columns,))
         size = np.maximum(effect.jensen_shannon(*both), effect.single_levels(*both))
         found: list[list[Aspect]] = []
         for place in range(self.columns):
@@ -119,25 +153,24 @@ class Categories:
                 )
                 aspects.append(Aspect("values", tests, float(size[place]), VALUES_THRESHOLD, DISTANCE))
             if self.binnings[place].complete and self.window.present[place] and self.reference.present[place]:
-                aspects.append(self._new(place, weights[Family.NEW], float(thin[place])))
+                aspects.append(self._new(place, weights[Family.NEW], float(levels[0][place].max())))
             if self.observed[place]:
-                aspects += self._shares(place, weights, float(thin_missing[place]))
+                aspects += self._shares(place, weights, at(missing, place))
             found.append(aspects)
         return found
 
-    def _new(self, place: int, weight: float, thinning: float) -> Aspect:
+    def _new(self, place: int, weight: float, factor: float) -> Aspect:
         bins, n, m = self.binnings[place], self.window.present[place], self.reference.present[place]
         unseen = self.window.new[place]
-        kept = np.ceil(unseen / thinning)
-        p = evidence.unseen_test(kept, n / thinning, bins.once, bins.twice, bins.sampled)
+        p = evidence.unseen_test(np.ceil(unseen / factor), n / factor, bins.once, bins.twice, bins.sampled)
         growth = max(0.0, float(unseen / n - self.reference.new[place] / m))
         return Aspect(Family.NEW.value, (Test(Family.NEW, p, weight),), growth, NEW_THRESHOLD, SHARE_CHANGE)
 
-    def _shares(self, place: int, weights: Mapping[Family, float], thinning: float) -> list[Aspect]:
+    def _shares(self, place: int, weights: Mapping[Family, float], dispersion: tuple[float, float]) -> list[Aspect]:
         n, m = self.window.rows[place], self.reference.rows[place]
         return share_aspects(
             (self.window.missing[place], n, self.reference.missing[place], m),
             (self.window.faults[place], n, self.reference.faults[place], m),
             weights,
-            thinning,
+            dispersion,
         )

@@ -2,9 +2,13 @@
 
 Rows come in bursts and seasons, so that a window of 1,000 may know as much as 200 independent rows. Every statistic of
 the tests is kept in a form whose mean is 1 for independent rows (z², or χ² over its degrees of freedom). Its mean over
-healthy windows is the *overdispersion* (Kish's design effect, Rao and Scott's first-order correction); statistics are
-divided by it, and their reference laws are those of a variance that was itself estimated: Student's t for z, and for χ²
-Satterthwaite's two moments with Fisher's F.
+healthy windows is the *overdispersion* (Kish's design effect, Rao and Scott's first-order correction).
+
+* A z is divided by its root, and held against Student's t, for the variance was itself estimated. Columns learn from
+  each other how much they may vary: variances are drawn to their common level as far as they agree (Smyth 2004).
+* A χ² of dependent rows is a sum of differently weighted χ². Of all weights with the mean and variance seen, one large
+  and the rest equal have the heaviest tail; that tail is taken (three moments, Imhof 1961), with as much of the
+  variance as is more than chance would show.
 """
 
 from __future__ import annotations
@@ -13,29 +17,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.drift import tails
 from watchkeeper.drift.budget import Family
 from watchkeeper.drift.tails import Floats
 
+_MOST_FREEDOM = 1000.0
+
 
 @dataclass(frozen=True)
 class Dispersion:
-    """Of one family, for each column: mean and variance of the statistic over so many healthy windows."""
+    """Of one family: mean and variance of the statistic over so many healthy windows, for each column.
+
+    The arrays may have a second axis, for tests of single categories. Where `windows` is 0, nothing is known.
+    """
 
     mean: Floats
     variance: Floats
     windows: Floats
 
     @property
-    def factor(self) -> Floats:
-        """What to divide a statistic by: at least 1."""
-        return np.where(self.windows >= 2, np.maximum(self.mean, 1.0), 1.0)
+    def known(self) -> NDArray[np.bool_]:
+        """Where something was learned, as a mask."""
+        return self.windows > 0
 
-    @property
-    def freedom(self) -> Floats:
-        """Degrees of freedom of the estimate; infinite where nothing was learned."""
-        return np.where(self.windows >= 2, np.maximum(self.windows, 1.0), np.inf)
+    def __getitem__(self, part: slice | NDArray[np.bool_]) -> Dispersion:
+        """Some columns' own."""
+        return Dispersion(self.mean[part], self.variance[part], self.windows[part])
+
+    def moderated(self) -> tuple[Floats, Floats]:
+        """Each variance of a z drawn to the common level, at least 1, and its degrees of freedom; 1 and ∞ if unknown."""
+        known = self.known & (self.mean > 0)
+        prior, level = _prior(self.mean[known], self.windows[known])
+        total = prior + self.windows
+        factor = (prior * level + self.windows * self.mean) / np.maximum(total, 1)
+        return np.where(known, np.maximum(factor, 1.0), 1.0), np.where(known, total, np.inf)
 
 
 @dataclass(frozen=True)
@@ -44,45 +61,103 @@ class Dispersions:
 
     families: Mapping[Family, Dispersion] = field(default_factory=dict)
 
-    def thinning(self, family: Family, columns: int) -> Floats:
-        """Rows that count as one, in each column."""
-        found = self.families.get(family)
-        return np.ones(columns) if found is None else found.factor
-
     def split(self, family: Family, first: int) -> tuple[Dispersions, Dispersions]:
         """The same for the first columns of a family, and for the rest."""
         found = self.families.get(family)
         if found is None:
             return self, self
-        parts = [
-            Dispersion(found.mean[part], found.variance[part], found.windows[part])
-            for part in (slice(first), slice(first, None))
-        ]
+        parts = (found[:first], found[first:])
         return Dispersions({**self.families, family: parts[0]}), Dispersions({**self.families, family: parts[1]})
+
+    def moderated(self, family: Family, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+        """Overdispersion of each column's z, and the degrees of freedom with which it is known."""
+        found = self.families.get(family)
+        return (np.ones(shape), np.full(shape, np.inf)) if found is None else found.moderated()
+
+    def mean(self, family: Family, columns: int) -> Floats:
+        """Overdispersion alone, at least 1."""
+        found = self.families.get(family)
+        return np.ones(columns) if found is None else np.where(found.known, np.maximum(found.mean, 1.0), 1.0)
 
     def normal(self, family: Family, z: Floats) -> Floats:
         """Two-sided p of a z."""
-        found = self.families.get(family)
-        if found is None:
-            return np.clip(2 * tails.normal(np.abs(z)), tails.SMALLEST, 1.0)
-        return np.clip(2 * tails.student(np.abs(z) / np.sqrt(found.factor), found.freedom), tails.SMALLEST, 1.0)
+        factor, freedom = self.moderated(family, z.shape)
+        return np.clip(2 * tails.student(np.abs(z) / np.sqrt(factor), freedom), tails.SMALLEST, 1.0)
 
-    def chi_squared(self, family: Family, statistic: Floats, freedom: Floats) -> Floats:
-        """Upper p of a χ²."""
+    def chi_squared(self, family: Family, statistic: Floats, freedom: Floats, plain: Floats) -> Floats:
+        """Upper p of a χ²; `plain` is that of independent rows, below which it never is."""
         found = self.families.get(family)
-        plain = tails.chi_squared(statistic, freedom)
         if found is None:
             return plain
-        scaled = statistic / np.maximum(freedom, 1) / found.factor
-        effective = satterthwaite(found, freedom)
-        learned = tails.fisher(scaled, effective, found.freedom * effective)
-        return np.where((found.windows >= 2) & (freedom > 0), np.maximum(plain, learned), plain)
-
-
-def satterthwaite(dispersion: Dispersion, freedom: Floats) -> Floats:
-    """Degrees of freedom of the χ² with the variance seen; at most those of independent rows."""
-    variance = np.maximum(dispersion.variance, 1e-12)
-    return np.clip(2 * np.square(dispersion.mean) / variance, 1.0, np.maximum(freedom, 1.0))
+        usable = found.known & (freedom > 0) & (found.mean > 1)
+        learned = np.ones(plain.shape)
+        learned[usable] = _mixture(statistic[usable], freedom[usable], found[usable])
+        return np.where(usable, np.maximum(plain, learned), plain)
 
 
 INDEPENDENT = Dispersions()
+
+
+def _mixture(statistic: Floats, freedom: Floats, seen: Dispersion) -> Floats:
+    """Upper p of the heaviest sum of weighted χ² with the mean and variance seen."""
+    total = freedom * seen.mean
+    equal = np.square(total) / freedom
+    squares = np.square(freedom) * seen.variance / 2
+    chance = squares * np.sqrt(2 / np.maximum(seen.windows - 1, 1))
+    unequal = np.maximum(squares - equal - chance, 0.0)
+    largest = np.minimum(total / freedom + np.sqrt((freedom - 1) / freedom * unequal), total)
+    rest = np.where(freedom > 1, (total - largest) / np.maximum(freedom - 1, 1), 0.0)
+    second = np.square(largest) + (freedom - 1) * np.square(rest)
+    third = largest**3 + (freedom - 1) * rest**3
+    h = second**3 / np.square(third)
+    moved = (statistic - total) * np.sqrt(h / second) + h
+    known = seen.windows * np.square(total) / second
+    return tails.inflated(tails.chi_squared(np.maximum(moved, 0.0), h), known)
+
+
+def _prior(variances: Floats, windows: Floats) -> tuple[float, float]:
+    """Degrees of freedom and level of the law that the columns' true variances seem to be drawn from (Smyth 2004)."""
+    if len(variances) < 3:
+        return 0.0, 1.0
+    half = windows / 2
+    logs = np.log(variances) - _digamma(half) + np.log(half)
+    extra = float(np.var(logs, ddof=1)) - float(np.mean(_trigamma(half)))
+    prior = _MOST_FREEDOM if extra <= 0 else min(2 * _inverse_trigamma(extra), _MOST_FREEDOM)
+    shift = float(_digamma(np.array([prior / 2]))[0]) - float(np.log(prior / 2))
+    return prior, float(np.exp(np.mean(logs) + shift))
+
+
+def _digamma(x: Floats) -> Floats:
+    """ψ(x) for x > 0."""
+    total = np.zeros(x.shape)
+    for _ in range(6):
+        total -= 1 / x
+        x = x + 1
+    square = 1 / np.square(x)
+    value: Floats = total + np.log(x) - 0.5 / x - square * (1 / 12 - square * (1 / 120 - square / 252))
+    return value
+
+
+def _trigamma(x: Floats) -> Floats:
+    """ψ′(x) for x > 0."""
+    total = np.zeros(x.shape)
+    for _ in range(6):
+        total += 1 / np.square(x)
+        x = x + 1
+    inverse = 1 / x
+    square = np.square(inverse)
+    value: Floats = total + inverse * (1 + inverse * (0.5 + inverse * (1 / 6 - square * (1 / 30 - square / 42))))
+    return value
+
+
+def _inverse_trigamma(y: float) -> float:
+    """The x with ψ′(x) = y, by Newton's method on 1/ψ′, which is nearly linear."""
+    x = 0.5 + 1 / y
+    for _ in range(20):
+        value = float(_trigamma(np.array([x]))[0])
+        slope = float(_trigamma(np.array([x + 1e-5]))[0] - value) / 1e-5
+        step = value * (1 - value / y) / slope
+        x += step
+        if abs(step) < 1e-8 * x:
+            break
+    return x

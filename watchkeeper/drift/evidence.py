@@ -87,16 +87,37 @@ def two_sided(z: Floats) -> Floats:
 
 def chi_squared(window: Counts, reference: Counts) -> ChiSquared:
     """Two-sample chi-squared test; bins expecting fewer than 5 in the smaller sample are pooled into one."""
+    window, reference = pooled(window, reference)
+    n, m = window.sum(axis=-1), reference.sum(axis=-1)
+    both = window + reference
+    share, held = shares(both), both > 0
+    difference = np.square(shares(window) - shares(reference))
+    terms = np.divide(difference, share, out=np.zeros_like(share), where=held)
+    freedom = np.maximum(held.sum(axis=-1) - 1, 0) * ((n > 0) & (m > 0))
+    return ChiSquared(effective_size(n, m) * terms.sum(axis=-1), freedom.astype(np.float64))
+
+
+def shape(window: Counts, reference: Counts) -> ChiSquared:
+    """What of the chi-squared over ordered bins is neither location nor spread (Rayner & Best's components).
+
+    Those two have tests of their own, and dependent rows mostly share shifts of location: the rest hardly feels them.
+    """
+    whole = chi_squared(window, reference)
+    window, reference = pooled(window, reference)
+    size = effective_size(window.sum(axis=-1), reference.sum(axis=-1))
+    difference = shares(window) - shares(reference)
+    statistic, freedom = whole.statistic, whole.freedom
+    for scores in normal_scores(window + reference):
+        statistic = statistic - size * np.square((difference * scores).sum(axis=-1))
+        freedom = freedom - (scores != 0).any(axis=-1)
+    return ChiSquared(np.maximum(statistic, 0.0), np.maximum(freedom, 0.0))
+
+
+def pooled(window: Counts, reference: Counts) -> tuple[Counts, Counts]:
+    """Both with their small bins, those expecting fewer than 5 in the smaller sample, put together in one more bin."""
     n, m = window.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
-    both = np.maximum(n + m, 1)
-    small = (window + reference) * np.minimum(n, m) / both < SMALLEST_EXPECTED
-    window, reference = _pool(window, small), _pool(reference, small)
-    pooled = (window + reference) / both
-    difference = window / np.maximum(n, 1) - reference / np.maximum(m, 1)
-    held = pooled > 0
-    terms = np.divide(np.square(difference), pooled, out=np.zeros_like(pooled), where=held)
-    freedom = np.maximum(held.sum(axis=-1) - 1, 0) * ((n > 0) & (m > 0))[..., 0]
-    return ChiSquared(effective_size(n[..., 0], m[..., 0]) * terms.sum(axis=-1), freedom.astype(np.float64))
+    small = (window + reference) * np.minimum(n, m) / np.maximum(n + m, 1) < SMALLEST_EXPECTED
+    return _pool(window, small), _pool(reference, small)
 
 
 def coarse_groups(reference: Counts, bins: int = COARSE_BINS) -> NDArray[np.intp]:
@@ -113,7 +134,7 @@ def coarsen(counts: Counts, groups: NDArray[np.intp], bins: int = COARSE_BINS) -
     return np.bincount(flat, counts.ravel(), rows * bins).reshape(rows, bins)
 
 
-def largest_level(window: Counts, reference: Counts, thinning: Floats) -> Floats:
+def largest_level(window: Counts, reference: Counts, factor: Floats, freedom: Floats) -> Floats:
     """p-value of the single category that changed most, corrected over all: Fisher's exact test, mid-p.
 
     A level gets a part of alpha in proportion to its variance q(1 − q): chance moves more rows in a frequent level, so
@@ -121,31 +142,45 @@ def largest_level(window: Counts, reference: Counts, thinning: Floats) -> Floats
 
     Parameters
     ----------
-    thinning : rows that count as one in each column, for dependent rows
+    factor, freedom : of each level, see `share_test`
     """
-    n, m = window.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
-    pooled = (window + reference) / np.maximum(n + m, 1)
-    spread = np.sqrt(pooled * (1 - pooled))
-    weights = shares(np.square(spread))
-    difference = window / np.maximum(n, 1) - reference / np.maximum(m, 1)
-    z = np.sqrt(effective_size(n, m)) * np.divide(difference, spread, out=np.zeros_like(spread), where=spread > 0)
-    promising = np.argsort(np.where(weights > 0, np.square(z) + 2 * np.log(np.maximum(weights, 1e-12)), -np.inf))
+    n, m = window.sum(axis=-1), reference.sum(axis=-1)
+    z, variance = level_changes(window, reference)
+    weights = shares(variance)
+    promise = np.where(weights > 0, np.square(z) / factor + 2 * np.log(np.maximum(weights, 1e-12)), -np.inf)
     p = np.ones(len(window))
-    for row, places in enumerate(promising[:, -3:]):
+    for row, places in enumerate(np.argsort(promise)[:, -3:]):
         for place in places:
             if weights[row, place] > 0:
-                exact = share_test(window[row, place], n[row, 0], reference[row, place], m[row, 0], thinning[row])
+                counts = window[row, place], n[row], reference[row, place], m[row]
+                exact = share_test(*counts, factor[row, place], freedom[row, place])
                 p[row] = min(p[row], exact / weights[row, place])
     return p
 
 
-def share_test(hits: float, n: float, before: float, m: float, thinning: float = 1.0) -> float:
-    """Two-sided p of a share in two samples (Fisher, mid-p), where so many rows count as one."""
-    if thinning <= 1.0:
-        return tails.fisher_exact(int(hits), int(n), int(before), int(m))
-    kept, kept_before = round(hits / thinning), round(before / thinning)
-    n, m = max(round(n / thinning), kept), max(round(m / thinning), kept_before)
-    return tails.fisher_exact(kept, n, kept_before, m)
+def level_changes(window: Counts, reference: Counts) -> tuple[Floats, Floats]:
+    """z of each category's share, and the variance q(1 − q) of a row in it."""
+    n, m = window.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
+    q = (window + reference) / np.maximum(n + m, 1)
+    variance = np.maximum(q * (1 - q), 0.0)
+    difference = np.sqrt(effective_size(n, m)) * (shares(window) - shares(reference))
+    return np.divide(difference, np.sqrt(variance), out=np.zeros_like(q), where=variance > 0), variance
+
+
+def share_test(
+    hits: float, n: float, before: float, m: float, factor: float = 1.0, freedom: float = math.inf
+) -> float:
+    """Two-sided p of a share in two samples (Fisher, mid-p).
+
+    Parameters
+    ----------
+    factor, freedom : how many dependent rows count as one, and with how many degrees of freedom that is known
+    """
+    if factor > 1.0:
+        hits, before = round(hits / factor), round(before / factor)
+        n, m = max(round(n / factor), hits), max(round(m / factor), before)
+    p = tails.fisher_exact(int(hits), int(n), int(before), int(m))
+    return p if math.isinf(freedom) else min(1.0, 2 * float(tails.inflated(p / 2, freedom)[0]))
 
 
 def unseen_test(unseen: float, n: float, once: float, twice: float, sampled: float) -> float:

@@ -26,7 +26,7 @@ from watchkeeper.drift.aspects import (
     Test,
 )
 from watchkeeper.drift.budget import Family
-from watchkeeper.drift.dispersion import INDEPENDENT, Dispersions, satterthwaite
+from watchkeeper.drift.dispersion import INDEPENDENT, Dispersions
 from watchkeeper.drift.tails import Floats
 from watchkeeper.profile import JointProfile
 
@@ -34,6 +34,9 @@ _LEAST_VARIANCE = 1e-3
 """Of an estimated correlation times its rows: columns that are all but one would otherwise decide."""
 _LEAST_EIGENVALUE = 1e-4
 """Directions of less variance than this, of the largest, are rounding of the scores."""
+_LEAST_SKEWNESS = 1e-3
+_CANDIDATES = 64
+"""Pairs, those of the largest z, whose exact tails are worth computing."""
 _ROWS_A_COLUMN = 5
 """The baseline's rows for each column below which its covariance is not worth inverting."""
 
@@ -49,6 +52,7 @@ class Joint:
     moved : difference of the mean scores, of shape (columns kept,)
     covariance : of the scores in the baseline; the matrices are of shape (columns kept, columns kept)
     variance : n times the variance of each estimated correlation
+    skewness : of the scores in the baseline, of shape (columns kept,)
     """
 
     names: tuple[str, ...]
@@ -61,14 +65,18 @@ class Joint:
     window_correlation: Floats
     correlation: Floats
     variance: Floats
+    skewness: Floats
 
     @classmethod
-    def of(cls, window: JointProfile, other: JointProfile, law: JointProfile, *, predicted: bool) -> Joint | None:
+    def of(
+        cls, window: JointProfile, other: JointProfile, law: JointProfile, skewness: Floats, *, predicted: bool
+    ) -> Joint | None:
         """Put two joint parts side by side; None where they cannot be compared.
 
         Parameters
         ----------
         law : the baseline's own, whose covariance and fourth moments say how much is chance
+        skewness : of each column's scores in the baseline
         predicted : whether every row has its prediction; else the prediction is left out
         """
         n, m = window.rows, other.rows
@@ -93,6 +101,7 @@ class Joint:
             window_correlation=_correlation(_covariance(window)[square]),
             correlation=_correlation(_covariance(other)[square]),
             variance=_variance(law)[square],
+            skewness=skewness[places],
         )
 
     @property
@@ -136,11 +145,20 @@ class Joint:
         found = [self._together(weights[Family.TOGETHER], dispersions)] if self.usable else []
         return [*found, self._correlation(weights[Family.CORRELATION], dispersions)]
 
-    def strongest_pair(self, dispersions: Dispersions = INDEPENDENT) -> tuple[int, int]:
-        """The pair whose correlation changed most, in standard errors."""
-        z = np.abs(self.changes) / np.sqrt(self._pair_dispersion(dispersions))
-        first, second = divmod(int(np.argmax(z)), len(self.names))
-        return min(first, second), max(first, second)
+    def strongest_pair(self, dispersions: Dispersions = INDEPENDENT) -> tuple[int, int, float]:
+        """The pair whose correlation changed most surely, and the p-value of that pair alone.
+
+        The product of two rare events' scores is skewed even over 1,000 rows, and its tail far from normal. It is that
+        of Pearson's type III (a shifted χ²) with the third cumulant that independent columns would have.
+        """
+        first, second = np.triu_indices(len(self.names), 1)
+        z = (self.changes / np.sqrt(self._pair_dispersion(dispersions)))[first, second]
+        third = np.outer(self.skewness, self.skewness)[first, second] * (self.n**-2 - self.m**-2)
+        skewness = third / (self.variance[first, second] * self.noise) ** 1.5
+        far = np.argsort(-np.abs(z), kind="stable")[:_CANDIDATES]
+        p = _skewed_tails(z[far], skewness[far])
+        best = int(np.argmin(p))
+        return int(first[far[best]]), int(second[far[best]]), float(p[best])
 
     def movers(self) -> tuple[int, ...]:
         """Columns by how far their mean score moved, in standard deviations, farthest first."""
@@ -150,13 +168,9 @@ class Joint:
     def _together(self, weight: float, dispersions: Dispersions) -> Aspect:
         statistic, directions = self.together
         within = float(self.m - directions)
-        f = statistic * within / (directions * (self.m - 1))
-        learned = dispersions.families.get(Family.TOGETHER)
-        p = float(tails.fisher(f, directions, within)[0])
-        if learned is not None and learned.windows[0] >= 2:
-            effective = float(satterthwaite(learned, np.array([float(directions)]))[0])
-            freedom = min(float(learned.freedom[0]) * effective, within)
-            p = max(p, float(tails.fisher(f / learned.factor[0], effective, freedom)[0]))
+        plain = tails.fisher(statistic * within / (directions * (self.m - 1)), directions, within)
+        freedom = np.array([float(directions)])
+        p = float(dispersions.chi_squared(Family.TOGETHER, np.array([statistic]), freedom, plain)[0])
         size = math.sqrt(max(0.0, statistic - directions) * self.noise)
         return Aspect(
             Family.TOGETHER.value, (Test(Family.TOGETHER, p, weight),), size, TOGETHER_THRESHOLD, MAHALANOBIS
@@ -164,10 +178,8 @@ class Joint:
 
     def _correlation(self, weight: float, dispersions: Dispersions) -> Aspect:
         columns = len(self.names)
-        first, second = self.strongest_pair(dispersions)
-        dispersion = float(self._pair_dispersion(dispersions)[first, second])
-        z = abs(float(self.changes[first, second])) / math.sqrt(dispersion)
-        p = min(1.0, columns * (columns - 1) * float(tails.normal(z)[()]))
+        first, second, alone = self.strongest_pair(dispersions)
+        p = min(1.0, columns * (columns - 1) / 2 * alone)
         change = float(self.window_correlation[first, second] - self.correlation[first, second])
         bias = float(self.variance[first, second]) * self.noise
         size = math.sqrt(max(0.0, change**2 - bias))
@@ -176,8 +188,18 @@ class Joint:
 
     def _pair_dispersion(self, dispersions: Dispersions) -> Floats:
         """Overdispersion of each pair: the larger of its two columns'."""
-        of_columns = dispersions.thinning(Family.CORRELATION, self.columns)[self.places]
+        of_columns = dispersions.mean(Family.CORRELATION, self.columns)[self.places]
         return np.maximum(of_columns[:, None], of_columns[None, :])
+
+
+def _skewed_tails(z: Floats, skewness: Floats) -> Floats:
+    """Two-sided p: twice the tail on z's own side, for a law of this skewness."""
+    toward = skewness * np.sign(z)
+    plain = tails.normal(np.abs(z))
+    heavy = toward > _LEAST_SKEWNESS
+    freedom = 8 / np.square(np.where(heavy, toward, 1.0))
+    skewed = tails.chi_squared(freedom + np.abs(z) * np.sqrt(2 * freedom), np.where(heavy, freedom, 1.0))
+    return np.clip(2 * np.where(heavy, skewed, plain), tails.SMALLEST, 1.0)
 
 
 def _covariance(profile: JointProfile) -> Floats:

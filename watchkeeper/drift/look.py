@@ -11,12 +11,20 @@ import numpy as np
 
 from watchkeeper.drift.aspects import Aspect
 from watchkeeper.drift.budget import SHARES, Family
-from watchkeeper.drift.categories import Categories
+from watchkeeper.drift.categories import Categories, known_counts
 from watchkeeper.drift.dispersion import INDEPENDENT, Dispersions
 from watchkeeper.drift.joint import Joint
 from watchkeeper.drift.numbers import Numbers, share_aspects
 from watchkeeper.drift.tails import Floats
-from watchkeeper.profile import Baseline, CategoryProfile, ColumnProfile, NumberProfile, Profile, TimeProfile
+from watchkeeper.profile import (
+    Baseline,
+    CategoryProfile,
+    ColumnProfile,
+    JointProfile,
+    NumberProfile,
+    Profile,
+    TimeProfile,
+)
 
 OUTCOMES = ("predicted score", "predicted value")
 """Predictions whose mean is a test of its own."""
@@ -58,7 +66,8 @@ class Look:
         law = baseline.reference.joint
         if window.joint is None or other.joint is None or law is None:
             return cls(pairs, None)
-        return cls(pairs, Joint.of(window.joint, other.joint, law, predicted=whole))
+        skewness = _skewness(baseline.reference, law)
+        return cls(pairs, Joint.of(window.joint, other.joint, law, skewness, predicted=whole))
 
     @property
     def number_places(self) -> list[int]:
@@ -156,6 +165,20 @@ def _outcomes(pairs: tuple[Pair, ...], window: Profile, other: Profile) -> list[
         if pair.predicted and pair.name in OUTCOMES
         for item in ((pair.window, window), (pair.reference, other))
     ]
+
+
+def _skewness(reference: Profile, joint: JointProfile) -> Floats:
+    """Of each joint column's scores over the reference's rows."""
+    columns = {**reference.predictions, **reference.features}
+    answer = joint.binning.prediction
+    found = []
+    for name, table in zip(joint.columns, joint.binning.tables, strict=True):
+        column = reference.predictions[name] if name == answer else columns[name]
+        counts = known_counts(column) if isinstance(column, CategoryProfile) else column.counts  # type: ignore[union-attr]
+        share = counts / max(reference.rows, 1)
+        spread = float(share @ np.square(table)) ** 1.5
+        found.append(float(share @ table**3) / spread if spread else 0.0)
+    return np.array(found)
 
 
 def _time_aspects(window: TimeProfile, reference: TimeProfile, weights: Mapping[Family, float]) -> list[Aspect]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -151,8 +152,8 @@ class Numbers:
 
     @cached_property
     def shape(self) -> ChiSquared:
-        """χ² over the coarse bins."""
-        return evidence.chi_squared(*self.coarse)
+        """χ² over the coarse bins, without what location and spread explain."""
+        return evidence.shape(*self.coarse)
 
     def measures(self) -> Mapping[Family, Floats]:
         """Each family's statistic in the form whose mean is 1 for independent rows; NaN where there is none."""
@@ -173,26 +174,28 @@ class Numbers:
         p = {
             Family.LOCATION: dispersions.normal(Family.LOCATION, location),
             Family.SPREAD: dispersions.normal(Family.SPREAD, spread),
-            Family.SHAPE: dispersions.chi_squared(Family.SHAPE, *self.shape),
+            Family.SHAPE: dispersions.chi_squared(Family.SHAPE, *self.shape, tails.chi_squared(*self.shape)),
         }
         outcome = dispersions.normal(Family.OUTCOME, self.outcome)
         values = np.maximum(effect.jensen_shannon(*self.coarse), effect.smooth(location, spread, *self._counts))
         moved = self._outcome_size()
-        thin = {family: dispersions.thinning(family, self.columns) for family in (Family.LOCATION, Family.MISSING)}
+        shares = (self.columns,)
+        outside = dispersions.moderated(Family.LOCATION, shares)
+        missing = dispersions.moderated(Family.MISSING, shares)
         found: list[list[Aspect]] = []
         for place in range(self.columns):
             aspects: list[Aspect] = []
             if self.valued[place]:
                 tests = tuple(Test(family, float(p[family][place]), weights[family]) for family in p)
                 aspects.append(Aspect("values", tests, float(values[place]), VALUES_THRESHOLD, DISTANCE))
-                aspects.append(self._outside(place, weights[Family.RANGE], float(thin[Family.LOCATION][place])))
+                aspects.append(self._outside(place, weights[Family.RANGE], at(outside, place)))
                 if self.outcomes[place]:
                     test = Test(Family.OUTCOME, float(outcome[place]), weights[Family.OUTCOME])
                     aspects.append(
                         Aspect("mean prediction", (test,), float(moved[place]), OUTCOME_THRESHOLD, DEVIATIONS)
                     )
             if self.observed[place]:
-                aspects += self._shares(place, weights, float(thin[Family.MISSING][place]))
+                aspects += self._shares(place, weights, at(missing, place))
             found.append(aspects)
         return found
 
@@ -209,26 +212,31 @@ class Numbers:
         moved: Floats = np.sqrt(np.maximum(np.square(self.outcome) - 1, 0.0) / size)
         return moved
 
-    def _outside(self, place: int, weight: float, thinning: float) -> Aspect:
+    def _outside(self, place: int, weight: float, dispersion: tuple[float, float]) -> Aspect:
         """Values beyond the baseline's extremes: what bins cannot see when the baseline has a single value, say."""
+        factor, freedom = dispersion
         n, m = self.window.present[place], self.reference.present[place]
-        (low, low_before), (high, high_before) = ([float(side[place]) for side in pair] for pair in (self.below, self.above))
+        (low, low_before), (high, high_before) = (
+            [float(side[place]) for side in pair] for pair in (self.below, self.above)
+        )
         change = float(abs((low + high) / n - (low_before + high_before) / m))
         if low_before + high_before:  # the bins were made from a sample of the reference
-            p = evidence.share_test(low + high, n, low_before + high_before, m, thinning)
+            p = evidence.share_test(low + high, n, low_before + high_before, m, factor, freedom)
         else:
-            kept = max(round(n / thinning), 1)
-            beyond = (tails.all_from_first(min(round(hits / thinning), kept), kept, round(m / thinning)) for hits in (low, high))
-            p = min(1.0, 2 * min(beyond))
-        return Aspect("out of range", (Test(Family.RANGE, p, weight),), change, RANGE_THRESHOLD, SHARE_CHANGE)
+            kept = max(round(n / factor), 1)
+            p = min(
+                1.0,
+                *(2 * tails.all_from_first(min(round(hits / factor), kept), kept, round(m / factor)) for hits in (low, high)),
+            )
+        return Aspect(Family.RANGE.value, (Test(Family.RANGE, p, weight),), change, RANGE_THRESHOLD, SHARE_CHANGE)
 
-    def _shares(self, place: int, weights: Mapping[Family, float], thinning: float) -> list[Aspect]:
+    def _shares(self, place: int, weights: Mapping[Family, float], dispersion: tuple[float, float]) -> list[Aspect]:
         n, m = self.window.rows[place], self.reference.rows[place]
         return share_aspects(
             (self.window.missing[place], n, self.reference.missing[place], m),
             (self.window.faults[place], n, self.reference.faults[place], m),
             weights,
-            thinning,
+            dispersion,
         )
 
 
@@ -236,13 +244,16 @@ def share_aspects(
     missing: tuple[float, float, float, float],
     faults: tuple[float, float, float, float],
     weights: Mapping[Family, float],
-    thinning: float,
+    dispersion: tuple[float, float] = (1.0, math.inf),
 ) -> list[Aspect]:
-    """Missing values and values of the wrong type; each given as hits, rows, hits before, rows before."""
+    """Missing values and values of the wrong type; each given as hits, rows, hits before, rows before.
+
+    `dispersion` is the overdispersion of shares and the degrees of freedom with which it is known.
+    """
     return [
         Aspect(
             family.value,
-            (Test(family, evidence.share_test(*counts, thinning), weights[family]),),
+            (Test(family, evidence.share_test(*counts, *dispersion), weights[family]),),
             float(abs(counts[0] / counts[1] - counts[2] / counts[3])),
             threshold,
             SHARE_CHANGE,
@@ -262,6 +273,11 @@ def share_z(hits: Floats, n: Floats, before: Floats, m: Floats) -> Floats:
     difference = hits / np.maximum(n, 1) - before / np.maximum(m, 1)
     square = evidence.effective_size(n, m) * np.square(difference)
     return np.divide(square, variance, out=np.full(len(square), np.nan), where=(variance > 0) & (n > 0) & (m > 0))
+
+
+def at(dispersion: tuple[Floats, Floats], place: int) -> tuple[float, float]:
+    """One column's overdispersion and degrees of freedom."""
+    return float(dispersion[0][place]), float(dispersion[1][place])
 
 
 def _floats(values: object) -> Floats:

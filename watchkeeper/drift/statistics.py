@@ -44,7 +44,7 @@ def of_numbers(numbers: Numbers) -> list[dict[str, float]]:
         WASSERSTEIN: wasserstein(numbers) / deviation(reference),
         JENSEN_SHANNON: np.sqrt(effect.contributions(*numbers.coarse).sum(axis=-1)),
         STABILITY: stability(*numbers.coarse),
-        CHI_SQUARED: numbers.shape.statistic,
+        CHI_SQUARED: evidence.chi_squared(*numbers.coarse).statistic,
         L_INFINITY: distance,
         L_INFINITY_ROBUST: robust(distance, window.present, reference.present),
         OUT_OF_RANGE_SHARE: outside,

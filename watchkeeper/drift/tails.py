@@ -66,6 +66,12 @@ def student(t: ArrayLike, freedom: ArrayLike) -> Floats:
     return _floored(tail)
 
 
+def inflated(p: ArrayLike, freedom: ArrayLike) -> Floats:
+    """The p-value of a normal law when its variance was estimated with so many degrees of freedom: Student's."""
+    p, freedom = _together(p, freedom)
+    return np.where(np.isinf(freedom), p, student(-normal_quantile(np.clip(p, SMALLEST, 1 - 1e-16)), freedom))
+
+
 def fisher(f: ArrayLike, between: ArrayLike, within: ArrayLike) -> Floats:
     """P(F > f) for Fisher's F; infinite freedom within is the chi-squared law."""
     f, between, within = _together(f, between, within)

@@ -47,7 +47,7 @@ def describe(aspect: Aspect, window: ColumnProfile, reference: ColumnProfile, sh
 def describe_joint(aspect: Aspect, joint: Joint, dispersions: Dispersions) -> tuple[str, Wording]:
     """Which columns changed together, and words for it."""
     if aspect.name == Family.CORRELATION:
-        first, second = joint.strongest_pair(dispersions)
+        first, second, _ = joint.strongest_pair(dispersions)
         before, after = float(joint.correlation[first, second]), float(joint.window_correlation[first, second])
         words = f"correlation of their ranks {before:.2f} → {after:.2f}"
         return f"{joint.names[first]} and {joint.names[second]}", Wording(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchkeeper import jsonio
 from watchkeeper.errors import BaselineError, ProfileError
+from watchkeeper.profile import upgrade
 from watchkeeper.profile.binning import Binning
 from watchkeeper.profile.observer import Observer
 from watchkeeper.profile.profile import Profile, rebased
@@ -121,6 +122,8 @@ class Baseline:
         """
         try:
             document = jsonio.loads(text)
+            if document["format"] == upgrade.FORMAT:
+                return cls._upgraded(document)
             if document["format"] != FORMAT:
                 raise BaselineError(
                     f"The baseline has format {document['format']!r}, but this version reads 1 and {FORMAT}: build it "
@@ -134,22 +137,25 @@ class Baseline:
 
     @classmethod
     def _read(cls, document: dict[str, Any]) -> Baseline:
-        identity, kept = document.pop("id"), document.pop("hash")
-        found = _identity(document)
-        if found != kept:
-            raise BaselineError(
-                f"The baseline's hash is {kept!r}, but its content has {found!r}: it was changed after it was made. "
-                "Build it again by starting the model's onboarding."
-            )
+        identity = document.pop("id")
+        _check(document.pop("hash"), document)
         binning = Binning.from_json(document["binning"])
-        return cls(
-            id=identity,
-            model=document["model"],
-            version=document["version"],
-            created=datetime.fromisoformat(document["created"]),
-            binning=binning,
-            reference=rebased(Profile.from_document(document["reference"], binning), identity),
-        )
+        return cls._restored(identity, document, binning, Profile.from_document(document["reference"], binning))
+
+    @classmethod
+    def _upgraded(cls, document: dict[str, Any]) -> Baseline:
+        """A baseline of format 1; it keeps its id, for the profiles made against it name that."""
+        identity = document.pop("id")
+        _check(identity, document)
+        parts = {name: upgrade.binnings(columns) for name, columns in document["binning"].items()}
+        binning = Binning(parts["features"], parts["predictions"])
+        reference = {"baseline": "", "unreadable": 0, **document["reference"]}
+        return cls._restored(identity, document, binning, upgrade.profile(reference, binning).sealed())
+
+    @classmethod
+    def _restored(cls, identity: str, document: dict[str, Any], binning: Binning, reference: Profile) -> Baseline:
+        created = datetime.fromisoformat(document["created"])
+        return cls(identity, document["model"], document["version"], created, binning, rebased(reference, identity))
 
 
 def _content(model: str, version: str, created: datetime, binning: Binning, reference: Profile) -> dict[str, Any]:
@@ -161,6 +167,16 @@ def _content(model: str, version: str, created: datetime, binning: Binning, refe
         "binning": binning.to_json(),
         "reference": reference.to_document(),
     }
+
+
+def _check(kept: str, content: dict[str, Any]) -> None:
+    """Refuse a content that is not what the hash was taken of."""
+    found = _identity(content)
+    if found != kept:
+        raise BaselineError(
+            f"The baseline's hash is {kept!r}, but its content has {found!r}: it was changed after it was made. Build "
+            "it again by starting the model's onboarding."
+        )
 
 
 def _identity(content: dict[str, Any]) -> str:

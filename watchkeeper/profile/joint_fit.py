@@ -40,12 +40,12 @@ def fit_joint(
     kept: dict[str, tuple[int, ...]] = {}
     for name, column in features.items():
         scores = _scores(binnings[name], column)
-        if len(set(scores)) > 1:
+        if scores:
             kept[name] = scores
     predicted = None
     if prediction is not None:
         scores = _scores(prediction_binnings[prediction], predictions[prediction])
-        predicted = (prediction, scores) if len(set(scores)) > 1 else None
+        predicted = (prediction, scores) if scores else None
     room = MOST_COLUMNS - (predicted is not None)
     if len(kept) > room:
         kept = {name: kept[name] for name in _most_correlated(features, binnings, kept, room)}
@@ -60,6 +60,7 @@ def fit_joint(
 
 
 def _scores(binning: ColumnBinning, column: Column) -> tuple[int, ...]:
+    """A column's scores; none when all its rows are alike."""
     if isinstance(binning, NumberBinning):
         profile = observe_column(binning, column)
         return _normal_scores(np.asarray(profile.counts, np.float64))  # type: ignore[union-attr]  # a number's
@@ -70,10 +71,9 @@ def _scores(binning: ColumnBinning, column: Column) -> tuple[int, ...]:
 
 def _normal_scores(rows: Floats) -> tuple[int, ...]:
     """Mean normal score of each bin, in whole score units; an empty bin has that of its edge."""
-    total = rows.sum()
-    if not total:
-        return (0,) * len(rows)
-    shares = rows / total
+    if np.count_nonzero(rows) < 2:
+        return ()
+    shares = rows / rows.sum()
     upper = np.minimum(np.cumsum(shares), 1.0)
     edges = [_quantile(share) for share in (0.0, *upper.tolist())]
     density = np.array([_NORMAL.pdf(edge) for edge in edges])
@@ -96,10 +96,8 @@ def _level_scores(binning: CategoryBinning, column: CategoryColumn) -> tuple[int
     rows = np.bincount(slots[slots >= 0], minlength=binning.slots).astype(np.float64)
     by_name = sorted(range(len(binning.levels)), key=lambda slot: _natural(binning.levels[slot]))
     ordered = np.array([*by_name, binning.slots - 1])
-    scores = np.zeros(binning.slots, np.int64)
-    scores[ordered] = _normal_scores(rows[ordered])
-    scores[rows == 0] = 0
-    return tuple(scores.tolist())
+    scores = dict(zip(ordered.tolist(), _normal_scores(rows[ordered]), strict=False))
+    return tuple(scores[slot] if rows[slot] else 0 for slot in range(binning.slots)) if scores else ()
 
 
 def _natural(name: str) -> tuple[float, str]:

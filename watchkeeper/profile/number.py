@@ -106,9 +106,7 @@ class NumberBinning:
     @cached_property
     def anchors(self) -> Floats:
         """Half a unit below each bin's edge, float64 of shape (bins,): edges themselves are kept exactly."""
-        if not self.edges:
-            return np.zeros(1)
-        edges = np.concatenate([self.cuts[:1], self.cuts])
+        edges = np.concatenate([self.cuts[:1], self.cuts]) if self.edges else np.zeros(1)
         return edges - self.units / 2
 
     @property
@@ -239,12 +237,12 @@ class NumberProfile:
     @property
     def mean(self) -> float | None:
         """Mean of the finite values."""
-        held = self.counts > 0
-        if not held.any():
+        n = self.present
+        if not n:
             return None
-        counts = self.counts[held]
-        total = math.fsum((counts * self.bin_means()[held]).tolist())
-        return total / int(counts.sum())
+        bins, counts = self.binning, self.counts
+        within = bins.units * (self.tally.sums + counts / 2)  # from the edges, lest large numbers swallow the small
+        return bins.origin + math.fsum([*(counts * (bins.anchors - bins.origin)).tolist(), *within.tolist()]) / n
 
     @property
     def deviation(self) -> float | None:

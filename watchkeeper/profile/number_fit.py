@@ -25,6 +25,7 @@ GRID_BITS = 12
 """The central range has at most 4,096 cells."""
 BIN_BITS = 14
 """Units across a bin of a searched column."""
+UNKNOWN_EXPONENT = -10
 LEAST_EXPONENT = -1000
 """Smaller units have no finite inverse."""
 
@@ -34,15 +35,14 @@ def fit(column: NumberColumn) -> NumberBinning:
     with np.errstate(invalid="ignore"):
         values = np.sort(column.values[np.abs(column.values) <= LARGEST]) + 0.0  # -0.0 and 0.0 are one value
     if not len(values):
-        return NumberBinning((), (0,), 0.0, 0, None, single=False, low=None, high=None)
+        return unknown()
     distinct = np.unique(values)
     single = len(distinct) <= MOST_VALUES
     tail = 0 if single else len(values) // TAIL
     low, high = float(values[tail]), float(values[len(values) - 1 - tail])
     if low == high:
         low, high = float(values[0]), float(values[-1])
-    exponent = _exponent(low, high)
-    origin = math.floor(math.ldexp(low, -exponent)) * math.ldexp(1.0, exponent)
+    origin, exponent = scale(low, high)
     central = values[(values >= low) & (values <= high)]
     cuts = distinct if single else _quantiles(central)
     if len(distinct) > 1:
@@ -52,12 +52,18 @@ def fit(column: NumberColumn) -> NumberBinning:
     return _searched(values, cuts, high, origin, exponent, single=single)
 
 
-def _exponent(low: float, high: float) -> int:
-    """Of the unit: 4,096 cells of 64 units span the central range, but no unit is finer than float64 at its ends."""
+def unknown() -> NumberBinning:
+    """The one bin of a column of which the baseline has no value: units are a guess."""
+    return NumberBinning((), (UNKNOWN_EXPONENT,), 0.0, UNKNOWN_EXPONENT, None, single=False, low=None, high=None)
+
+
+def scale(low: float, high: float) -> tuple[float, int]:
+    """Origin and exponent of units of which 4,096 cells of 64 span the range, no cell finer than float64."""
     size = max(abs(low), abs(high))
     span = high - low or size or 1.0
-    finest = math.frexp(size)[1] - 51 if size else LEAST_EXPONENT
-    return max(math.frexp(span)[1] - GRID_BITS - CELL_BITS, finest, LEAST_EXPONENT)
+    finest = math.frexp(size)[1] - 51 - CELL_BITS if size else LEAST_EXPONENT
+    exponent = max(math.frexp(span)[1] - GRID_BITS - CELL_BITS, finest, LEAST_EXPONENT)
+    return math.floor(math.ldexp(low, -exponent)) * math.ldexp(1.0, exponent), exponent
 
 
 def _quantiles(central: Floats) -> Floats:
@@ -81,7 +87,7 @@ def _on_grid(
     top = int(units[-1]) + 1
     low, high = float(values[0]), float(values[-1])
     edges = [origin + (int(step) << CELL_BITS) * unit for step in steps]
-    edges.append(origin + top * unit)
+    edges.append(max(origin + top * unit, math.nextafter(edges[-1], math.inf)))
     first = 1
     if low < start:
         edges.insert(0, low)
@@ -112,10 +118,13 @@ def _searched(
     least, greatest = float(values[0]), float(values[-1])
     tail = values[np.searchsorted(values, high, side="right") :][:1]
     edges = np.unique(np.concatenate([[least], cuts, tail, [math.nextafter(greatest, math.inf)]]))
+    return searched(edges, origin, exponent, low=least, high=greatest, single=single)
+
+
+def searched(edges: Floats, origin: float, exponent: int, *, low: float, high: float, single: bool) -> NumberBinning:
+    """Bins between given edges, with units a 2**14th of each bin."""
     fine = np.frexp(np.diff(edges))[1] - BIN_BITS
     finest = np.frexp(np.maximum(np.abs(edges[:-1]), np.abs(edges[1:])))[1] - 51
     inner = np.maximum(np.maximum(fine, finest), LEAST_EXPONENT)
     exponents = (exponent, *inner.tolist(), exponent)
-    return NumberBinning(
-        tuple(edges.tolist()), exponents, origin, exponent, None, single=single, low=least, high=greatest
-    )
+    return NumberBinning(tuple(edges.tolist()), exponents, origin, exponent, None, single=single, low=low, high=high)

@@ -15,7 +15,7 @@ import numpy as np
 
 from watchkeeper import jsonio
 from watchkeeper.errors import ProfileError
-from watchkeeper.profile import codec, names
+from watchkeeper.profile import codec, names, upgrade
 from watchkeeper.profile.column import ColumnProfile
 from watchkeeper.profile.layout import ROWS, UNREADABLE, Floats, Integers, Layout, Tally
 
@@ -152,6 +152,8 @@ class Profile:
         """
         try:
             found = document["format"]
+            if found == upgrade.FORMAT:
+                return upgrade.profile(document, binning).sealed()
             if found != FORMAT:
                 raise ProfileError(
                     f"The profile has format {found!r}, but this version reads 1 and {FORMAT}: deploy the version that "
