@@ -73,8 +73,8 @@ def _targets(found: Mapping[str, Entry]) -> list[str]:
     if floor is not None:
         ratios = f"{stored.cost.cpu / floor:.2f} with the baseline stored, {ours.cost.cpu / floor:.2f} with it made"
         told.append(
-            f"The floor's parse without its imports: {floor:.2f} CPU s. Against it: {ratios} (target at 1 million rows: "
-            "at most 1.5)."
+            f"The floor's parse without its imports: {floor:.2f} CPU s. Against it: {ratios} (target at 1 million "
+            "rows: at most 1.5)."
         )
     peers = [(entry.drift, name) for name in THOROUGH if (entry := found.get(name)) and entry.drift]
     if floor is None and peers and ours.drift and stored.drift:
