@@ -73,16 +73,16 @@ def _targets(found: Mapping[str, Entry]) -> list[str]:
     if floor is not None:
         ratios = f"{stored.cost.cpu / floor:.2f} with the baseline stored, {ours.cost.cpu / floor:.2f} with it made"
         told.append(
-            f"The floor's parse without its imports: {floor:.2f} CPU s. Against it: {ratios} (target at 1 million rows: at "
-            "most 1.5)."
+            f"The floor's parse without its imports: {floor:.2f} CPU s. Against it: {ratios} (target at 1 million "
+            "rows: at most 1.5)."
         )
     peers = [(entry.drift, name) for name in THOROUGH if (entry := found.get(name)) and entry.drift]
     if floor is None and peers and ours.drift and stored.drift:
         seconds, name = min(peers)
         ratios = f"{seconds / ours.drift:.1f} times as fast, {seconds / stored.drift:.1f} with the baseline stored"
         told.append(
-            f"Drift stage against the fastest peer that looks at all the rows, {TITLES[name]}: {ratios} (target: at least "
-            "4)."
+            f"Drift stage against the fastest peer that looks at all the rows, {TITLES[name]}: {ratios} (target: at "
+            "least 4)."
         )
     return told
 

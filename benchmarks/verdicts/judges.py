@@ -59,7 +59,7 @@ def ask(tool: str, plan: Plan) -> Statement:
         paths = [plan.file(number, scenario) for scenario in scenarios]
         program = [python, "-m", "benchmarks.peers.run", "verdicts", _PROGRAMS.get(tool, tool), plan.folder(number)]
         try:
-            result = process.run([*program, *paths, "--rows", plan.rows], one_thread(), 1).result
+            result = process.run([*program, *paths, "--rows", plan.rows], one_thread()).result
         except ChildFailed as error:
             return Statement({}, failure=str(error).strip().splitlines()[-1][:150])
         seconds += result["judging"]

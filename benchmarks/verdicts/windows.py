@@ -17,6 +17,8 @@ SCORE = "score"
 REFERENCE = replace(NONE, name="reference")
 CALIBRATION = replace(NONE, name="calibration")
 """Healthy windows for moving thresholds: no rate is measured on them."""
+CALIBRATED_ON = 200
+"""So many of them beside each reference: 1 % of fewer cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Plan:
 
     Attributes
     ----------
-    windows : of each drift; of the healthy ones, and of those for calibration, there are twice as many
+    windows : of each drift; of the healthy ones there are twice as many
     references : independent references, each with its share of the windows, so that no table hangs on one of them
     """
 
@@ -41,6 +43,8 @@ class Plan:
 
     def count(self, scenario: Scenario) -> int:
         """Windows of a scenario beside each reference."""
+        if scenario is CALIBRATION:
+            return CALIBRATED_ON
         return self.windows * (2 if scenario.drift is None else 1) // self.references
 
     def folder(self, reference: int) -> Path:
