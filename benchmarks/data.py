@@ -36,7 +36,7 @@ THRESHOLD = 0.3
 NEW_LEVEL = "never seen before"
 
 
-def _counts(cumulative: Array) -> Callable[[Array, Array], Array]:
+def _counts(cumulative: NDArray[np.floating]) -> Callable[[Array, Array], Array]:
     """Whole numbers by the inverse of their cumulative distribution."""
     return lambda z, u: np.searchsorted(cumulative, u, side="left").astype(float)
 
@@ -184,11 +184,11 @@ def _category_codes(latent: Array, own: Array, moved: float, changed: tuple[str,
             shares[1] += moved
         link = _LINKED.get(name, 0.1)
         mixed = link * latent[:, place] + np.sqrt(1 - link**2) * own[:, place]
-        codes[name] = np.minimum(np.searchsorted(shares.cumsum(), ndtr(mixed)), levels - 1)
+        codes[name] = np.minimum(np.searchsorted(np.cumsum(shares), ndtr(mixed)), levels - 1)
     return codes
 
 
-def _category(name: str, codes: NDArray[np.intp], replaced: NDArray[np.bool_] | None) -> pd.Categorical:
+def _category(name: str, codes: NDArray[np.intp], replaced: NDArray[np.bool_] | None) -> pd.Categorical[str]:
     levels = [f"{name}-{number:03d}" for number in range(_LEVELS[name])]
     if replaced is not None:
         codes = np.where(replaced, len(levels), codes)

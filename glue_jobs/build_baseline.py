@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from glue_jobs.job import arguments, session
-from watchkeeper import jsonio, naming, payload
+from watchkeeper import jsonio, naming
 from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
-from watchkeeper.capture import Block, CaptureReader, prediction_columns
+from watchkeeper.capture import Block, CaptureReader, payload, prediction_columns
 from watchkeeper.drift import Calibration
 from watchkeeper.errors import BaselineError, DatasetError
 from watchkeeper.holdout import read_answers

@@ -61,16 +61,15 @@ class ModelStack(cdk.Stack):
         endpoint = Endpoint(self, context, create, serving.role) if create else None
 
         # What looks at the traffic, and tells people.
-        capture = Capture(self, context)
+        jobs = SparkJobs(self, context)
+        capture = Capture(self, context, jobs.backfill)
         monitors = Monitors(self, context, state, undelivered)
         notifications = Notifications(self, context, undelivered)
 
         # What acts.
-        jobs = SparkJobs(self, context)
         deciders = Deciders(self, context, state, serving.role)
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
-        first = self._first_version(context, endpoint, versions, state, serving)
-        machines = Machines.of(self, context, tools, first)
+        machines = Machines.of(self, context, tools, self._first_version(context, endpoint, versions, tools))
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
@@ -117,11 +116,10 @@ class ModelStack(cdk.Stack):
         context: ModelContext,
         endpoint: Endpoint | None,
         versions: sagemaker.CfnModelPackageGroup,
-        state: ModelState,
-        serving: ServingRole,
+        tools: Tools,
     ) -> FirstVersion | Attachment:
         if context.spec.attached is not None:
-            return Attachment(self, context, context.spec.attached, state=state, serving_role=serving.role)
+            return Attachment(self, context, context.spec.attached, tools)
         assert endpoint is not None  # exactly one of the two is given: see watchkeeper.config
         package = endpoint.register_first_version(versions)
         config = naming.first_version_resource(context.name)

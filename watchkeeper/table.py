@@ -42,7 +42,7 @@ class CategoryColumn:
     Attributes
     ----------
     codes : int32 of shape (n,): places in `levels`; -1 where missing or invalid
-    levels : the categories, all different; a level may have no row
+    levels : the categories, all different, each of at least one row
     invalid : how many of the -1 stand for a value of the wrong type
     """
 
@@ -56,13 +56,19 @@ class CategoryColumn:
     @classmethod
     def of(cls, values: Sequence[str | None], invalid: int = 0) -> CategoryColumn:
         """The column of given categories; None where missing or invalid."""
-        places: dict[str | None, int] = {}
-        for value in values:
-            if value is not None and value not in places:
-                places[value] = len(places)
-        levels = tuple(name for name in places if name is not None)
-        places[None] = -1
-        return cls(np.fromiter((places[value] for value in values), np.int32, len(values)), levels, invalid)
+        places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+        return cls.coded(np.fromiter(map(places.__getitem__, values), np.int32, len(values)), list(places), invalid)
+
+    @classmethod
+    def coded(cls, codes: NDArray[np.integer], names: Sequence[str | None], invalid: int = 0) -> CategoryColumn:
+        """The column of rows that are given as places in `names`, in which a name may stand twice, or not at all."""
+        used = np.bincount(codes[codes >= 0], minlength=len(names)) > 0
+        levels = tuple(dict.fromkeys(n for n, some in zip(names, used.tolist(), strict=True) if some and n is not None))
+        if levels == tuple(names):
+            return cls(codes.astype(np.int32, copy=False), levels, invalid)
+        places = {name: place for place, name in enumerate(levels)}
+        moved = [places.get(name, -1) if name is not None else -1 for name in names]
+        return cls(np.array([*moved, -1], np.int32)[codes], levels, invalid)  # the code -1 finds the last
 
     @property
     def values(self) -> list[str | None]:
@@ -104,28 +110,37 @@ def column(kind: Kind, raw: Sequence[object]) -> Column:
         return category_column(raw)
     if kind in (Kind.NUMBER, Kind.INTEGER):
         return number_column(raw, integer=kind is Kind.INTEGER)
-    return _quantities(kind, *_parsed(_QUANTITIES[kind], raw))
+    values, wrong = parse_each(_QUANTITIES[kind], raw)
+    return _quantities(kind, values, int(np.count_nonzero(wrong)))
 
 
 def coded_column(kind: Kind, levels: Sequence[str], codes: NDArray[np.integer]) -> Column:
     """Read one feature whose raw texts are given once each, as `levels`, with each row's place among them."""
     if kind is Kind.CATEGORY:
-        cleaned = CategoryColumn.of([parse_category(text) for text in levels])
-        return CategoryColumn(cleaned.codes[codes], cleaned.levels)
-    parsed, wrong = np.full(len(levels), np.nan), np.zeros(len(levels), bool)
-    for place, text in enumerate(levels):
+        return CategoryColumn.coded(codes, [parse_category(text) for text in levels])
+    parsed, wrong = parse_each(_QUANTITIES[kind], levels)
+    return _quantities(kind, parsed[codes], int(np.count_nonzero(wrong[codes])))
+
+
+def parse_each(
+    parse: Callable[[object], float], raw: Sequence[object]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The numbers that `parse` makes of raw values, NaN where missing or wrong, and which are of the wrong type."""
+    values, wrong = np.full(len(raw), np.nan), np.zeros(len(raw), bool)
+    for place, value in enumerate(raw):
         try:
-            parsed[place] = _QUANTITIES[kind](text)
+            values[place] = parse(value)
         except ValueError:
             wrong[place] = True
-    return _quantities(kind, parsed[codes], int(np.count_nonzero(wrong[codes])))
+    return values, wrong
 
 
 def number_column(raw: Sequence[object], *, integer: bool = False) -> NumberColumn:
     """Read numbers; with `integer`, a fraction is a value of the wrong type."""
     values = _numbers_at_once(raw)
     if values is None:
-        return NumberColumn(*_parsed(parse_integer if integer else parse_number, raw))
+        values, wrong = parse_each(parse_integer if integer else parse_number, raw)
+        return NumberColumn(values, int(np.count_nonzero(wrong)))
     return whole_numbers(values) if integer else NumberColumn(values)
 
 
@@ -142,9 +157,7 @@ def category_column(raw: Sequence[object]) -> CategoryColumn:
     if not set(map(type, raw)) - {str}:
         places = {text: place for place, text in enumerate(dict.fromkeys(raw))}
         codes = np.fromiter(map(places.__getitem__, raw), np.int32, len(raw))
-        read = coded_column(Kind.CATEGORY, list(places), codes)  # type: ignore[arg-type]  # all are texts
-        assert isinstance(read, CategoryColumn)
-        return read
+        return CategoryColumn.coded(codes, [parse_category(text) for text in places])
     values: list[str | None] = []
     invalid = 0
     for value in raw:
@@ -177,12 +190,9 @@ def concatenate(parts: Iterable[Column]) -> Column:
     if times:
         return TimeColumn(np.concatenate(times), invalid)
     categories = [part for part in columns if isinstance(part, CategoryColumn)]
-    places = {name: place for place, name in enumerate(dict.fromkeys(n for part in categories for n in part.levels))}
-    codes = [
-        np.fromiter((*map(places.__getitem__, part.levels), -1), np.int32, len(part.levels) + 1)[part.codes]
-        for part in categories
-    ]
-    return CategoryColumn(np.concatenate(codes), tuple(places), invalid)
+    firsts = np.cumsum([0, *(len(part.levels) for part in categories)])
+    codes = [np.where(part.codes < 0, -1, part.codes + first) for part, first in zip(categories, firsts, strict=False)]
+    return CategoryColumn.coded(np.concatenate(codes), [name for part in categories for name in part.levels], invalid)
 
 
 def _quantities(kind: Kind, values: NDArray[np.float64], invalid: int) -> NumberColumn | TimeColumn:
@@ -199,14 +209,3 @@ def _numbers_at_once(raw: Sequence[object]) -> NDArray[np.float64] | None:
         return np.fromiter((float(text or "nan") for text in raw), np.float64, len(raw))  # type: ignore[arg-type]
     except ValueError:
         return None
-
-
-def _parsed(parse: Callable[[object], float], raw: Sequence[object]) -> tuple[NDArray[np.float64], int]:
-    values = np.full(len(raw), np.nan)
-    invalid = 0
-    for place, value in enumerate(raw):
-        try:
-            values[place] = parse(value)
-        except ValueError:
-            invalid += 1
-    return values, invalid

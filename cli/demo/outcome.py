@@ -11,7 +11,7 @@ from rich.table import Table
 from cli.console import console
 from cli.demo.stage import Stage
 from watchkeeper import naming
-from watchkeeper.aws.looks import MONITOR
+from watchkeeper.aws.looks import DRIFT
 from watchkeeper.findings import Finding, Findings
 from watchkeeper.profile import Baseline, Profile, merge_all
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
@@ -38,7 +38,7 @@ class Outcome:
     def mark(self, name: str) -> None:
         """Remember how things stand now, if the drift monitor has looked already."""
         s3, bucket, model = self.stage.cloud.client("s3"), self.stage.bucket, self.stage.model.name
-        keys = self._keys(f"{naming.findings_prefix(model)}{MONITOR}/")
+        keys = self._keys(f"{naming.findings_prefix(model)}{DRIFT}/")
         if not keys:
             return
         findings = Findings.from_json(s3.get_object(Bucket=bucket, Key=keys[-1])["Body"].read())

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
+from watchkeeper.aws.looks import DRIFT
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.registry import Serving
 from watchkeeper.aws.windows import StoredProfiles
@@ -19,8 +20,6 @@ from watchkeeper.findings import Findings, Verdict
 from watchkeeper.naming import Metric
 from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
-
-MONITOR = "drift"
 
 
 @observed
@@ -37,9 +36,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
     baseline = Baseline.from_json(stored)
     findings, kept = next_look(baseline, _increments(spec, baseline, end), spec.drift, _memory(spec, baseline))
-    key = naming.findings_key(spec.name, MONITOR, end)
+    key = naming.findings_key(spec.name, DRIFT, end)
     deployed.store().put(key, findings.to_json())
-    deployed.store().put(naming.memory_key(spec.name, baseline.id, MONITOR), kept.to_json())
+    deployed.store().put(naming.memory_key(spec.name, baseline.id, DRIFT), kept.to_json())
     emit(spec.name, end, _metrics(findings, serving, end))
     return _answer(findings, key)
 
@@ -56,7 +55,7 @@ def _increments(spec: ModelSpec, baseline: Baseline, end: datetime) -> list[Incr
 
 def _memory(spec: ModelSpec, baseline: Baseline) -> Memory:
     """What the looks before have left; before the first one, what the baseline's own rows tell."""
-    kept = deployed.store().get(naming.memory_key(spec.name, baseline.id, MONITOR))
+    kept = deployed.store().get(naming.memory_key(spec.name, baseline.id, DRIFT))
     if kept is not None:
         return Memory.from_json(kept, baseline)
     learned = deployed.store().get(naming.calibration_key(spec.name, baseline.version))

@@ -123,7 +123,7 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     baseline = Baseline.from_json(stored)
     captured = [capture_record(request.body, "0.5") for request in traffic.requests(table, "x")]
     profile = baseline.empty()
-    for block in CaptureReader(spec).blocks(captured, block_rows=700):
+    for block in CaptureReader(spec).blocks(line + b"\n" for line in captured):
         profile = profile.merge(baseline.observe(block))
     assert profile.features == baseline.reference.features
     assert profile.joint is not None
