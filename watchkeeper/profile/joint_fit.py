@@ -89,9 +89,14 @@ def _quantile(share: float) -> float:
 
 
 def _level_scores(binning: CategoryBinning, column: CategoryColumn) -> tuple[int, ...]:
-    """Scores of the levels and, last, of the rarer categories together."""
-    slot_of = dict.fromkeys(binning.rare, binning.slots - 1)
-    slot_of |= {name: slot for slot, name in enumerate(binning.levels)}
+    """Scores of the levels and, last, of the rarer categories together.
+
+    A column with more categories than are counted one by one has none, and so is left out: which of them are counted is
+    partly luck, their shares in the baseline are too large, and fall in every healthy window.
+    """
+    if binning.rare or not binning.complete:
+        return (0,) * binning.slots
+    slot_of = {name: slot for slot, name in enumerate(binning.levels)}
     slots = np.array([*(slot_of.get(level, binning.slots - 1) for level in column.levels), -1], np.int64)[column.codes]
     rows = np.bincount(slots[slots >= 0], minlength=binning.slots).astype(np.float64)
     by_name = sorted(range(len(binning.levels)), key=lambda slot: _natural(binning.levels[slot]))

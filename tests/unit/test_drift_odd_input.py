@@ -1,0 +1,144 @@
+"""Odd windows get a defined result, and neither order nor parting of rows changes a verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.drift_support import baseline, block, linked, look
+from watchkeeper.capture import Block
+from watchkeeper.drift import Calibration
+from watchkeeper.findings import Findings, Verdict
+from watchkeeper.profile import Baseline, merge_all
+from watchkeeper.table import CategoryColumn, Column, NumberColumn
+
+NAN = np.nan
+
+
+def columns(numbers: list[float], categories: list[str | None]) -> dict[str, Column]:
+    return {"x": NumberColumn(np.array(numbers, np.float64)), "c": CategoryColumn.of(categories)}
+
+
+@pytest.fixture(scope="module")
+def base() -> Baseline:
+    random = np.random.default_rng(1)
+    return baseline(block(columns(random.normal(0, 1, 2000).tolist(), random.choice(list("abc"), 2000).tolist())))
+
+
+@pytest.fixture(scope="module")
+def linked_base() -> Baseline:
+    return baseline(linked(3000, 1))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "categories", "drifted"),
+    [
+        ([0.1], ["a"], set()),
+        ([NAN] * 300, [None] * 300, {"x", "c"}),
+        ([0.0] * 300, ["a"] * 300, {"x", "c"}),
+        ([np.inf, -np.inf] * 150, ["a", "b", "c"] * 100, {"x"}),
+        ([1e308, -1e308] * 150, ["a", "b", "c"] * 100, {"x"}),
+        ([1e140] * 300, ["a", "b", "c"] * 100, {"x"}),
+        ([5e-324] * 300, ["é", "日本", "\u202e"] * 100, {"x", "c"}),
+    ],
+)
+def test_an_odd_window_gets_a_verdict(
+    base: Baseline, numbers: list[float], categories: list[str | None], drifted: set[str]
+):
+    # given one row, only missing, constant, infinite, huge or strange values; when looked at
+    findings = look(base, block(columns(numbers, categories)))
+
+    # then what changed is named, every number is finite, and the findings can be kept
+    assert {finding.feature for finding in findings.drifted} == drifted
+    assert all(0 < f.corrected_p <= 1 and np.isfinite(f.effect) for f in (*findings.features, *findings.joint))
+    assert Findings.from_json(findings.to_json()) == findings
+
+
+def test_an_empty_window_is_insufficient_whatever_the_minimum(base: Baseline):
+    # given no rows; when looked at; then there is no verdict, and no finding
+    findings = look(base, base.empty())
+    assert findings.verdict is Verdict.INSUFFICIENT_DATA
+    assert not findings.features
+
+
+@pytest.mark.parametrize(
+    ("numbers", "categories"),
+    [
+        ([NAN] * 100, [None] * 100),
+        ([7.0] * 100, ["a"] * 100),
+        ([1.0] * 99 + [1e300], ["a"] * 99 + [None]),
+    ],
+)
+def test_a_baseline_without_variation_finds_what_is_new(numbers: list[float], categories: list[str | None]):
+    # given a baseline of one value or none, and two windows: the same, and another
+    odd = baseline(block(columns(numbers, categories)))
+    other = block(columns([3.0] * 200, ["b"] * 200))
+
+    # when looked at; then the same is healthy, and the other is not
+    assert look(odd, block(columns(numbers, categories))).verdict is Verdict.NO_DRIFT
+    assert look(odd, other).verdict is Verdict.DRIFT
+
+
+def test_a_hundred_thousand_categories_are_one_new_level_or_many(base: Baseline):
+    # given a window in which every row has a category of its own; when looked at
+    rows = 100_000
+    random = np.random.default_rng(2)
+    strange = CategoryColumn(np.arange(rows, dtype=np.int32), tuple(f"id-{place}" for place in range(rows)))
+    findings = look(base, block({"x": NumberColumn(random.normal(0, 1, rows)), "c": strange}))
+
+    # then that column alone has drifted
+    assert [finding.feature for finding in findings.drifted] == ["c"]
+    assert findings.drifted[0].statistic == "new categories"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**32), st.lists(st.integers(1, 599), max_size=4))
+def test_order_and_parting_of_rows_do_not_matter(linked_base: Baseline, seed: int, cuts: list[int]):
+    # given a window with some drift, its rows in another order and cut into parts
+    window = linked(600, seed, correlation=0.4)
+    order = np.random.default_rng(seed).permutation(600)
+    ends = [0, *sorted(set(cuts)), 600]
+    parts = [taken(window, order[start:stop]) for start, stop in zip(ends, ends[1:], strict=False)]
+
+    # when the parts' profiles are merged backwards
+    merged = merge_all((linked_base.observe(part) for part in reversed(parts)), linked_base.empty())
+
+    # then the findings are the same to the last bit
+    assert look(linked_base, merged).to_json() == look(linked_base, window).to_json()
+
+
+def test_a_hundred_columns_and_one_are_looked_at_alike():
+    # given 300 columns and a single one, all healthy; when looked at; then nothing is found
+    random = np.random.default_rng(3)
+    for width in (1, 300):
+        reference, window = (
+            block({f"n{place}": NumberColumn(random.normal(0, 1, rows)) for place in range(width)})
+            for rows in (2000, 500)
+        )
+        assert look(baseline(reference), window, alpha=0.001).verdict is Verdict.NO_DRIFT
+
+
+def test_calibration_of_odd_windows_is_finite(base: Baseline):
+    # given a history with empty columns, constants and single rows; when learned and used
+    odd = [block(columns([NAN] * 50, [None] * 50)), block(columns([0.0] * 50, ["a"] * 50))]
+    calibration = Calibration.learn(base, [base.observe(odd[place % 2]) for place in range(12)])
+    findings = look(base, block(columns([0.5] * 60, ["b"] * 60)), calibration=calibration)
+
+    # then the p-values are numbers
+    assert all(0 < finding.corrected_p <= 1 for finding in (*findings.features, *findings.joint))
+
+
+def taken(window: Block, places: np.ndarray) -> Block:
+    def part(column: Column) -> Column:
+        if isinstance(column, NumberColumn):
+            return NumberColumn(column.values[places])
+        assert isinstance(column, CategoryColumn)
+        return CategoryColumn(column.codes[places], column.levels)
+
+    return Block(
+        len(places),
+        {name: part(column) for name, column in window.features.items()},
+        {name: part(column) for name, column in window.predictions.items()},
+    )
