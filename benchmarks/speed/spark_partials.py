@@ -94,7 +94,7 @@ def _partials(keys: Any, partial: Callable[[Path], bytes]) -> tuple[list[bytes],
 
 
 def _counted(path: Path, cuts: list[list[float]]) -> dict[str, Any]:
-    """Of each number (the score is the last) the bins' counts, sum and extremes, of each category the levels' counts."""
+    """Of each number (the score is the last) the bins' counts, sum and extremes; of each category the levels'."""
     bins = [Counter[int]() for _ in cuts]
     sums, least, greatest = [0.0] * len(cuts), [math.inf] * len(cuts), [-math.inf] * len(cuts)
     levels: list[Counter[str]] = []
