@@ -114,7 +114,8 @@ def _raw(table: pd.DataFrame, name: str) -> Sequence[object]:
 
 def _capture(path: Path, spec: ModelSpec) -> Data:
     try:
-        blocks = list(CaptureReader(spec).blocks(path.open("rb")))
+        with path.open("rb") as file:
+            blocks = list(CaptureReader(spec).blocks(iter(lambda: file.read(1 << 20), b"")))
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
     columns = {

@@ -43,21 +43,24 @@ class Task(NamedTuple):
 
 def main() -> None:
     """Profile what has no profile yet."""
-    options = arguments(["BUCKET", "VERSION", "FROM", "TO"])
+    options = arguments(["BUCKET", "VERSION", "FROM", "TO"], ["PIECE_BYTES"])
     spec, version, data = deployed_spec(), options["VERSION"], options["BUCKET"]
     stored = store(data).get(naming.baseline_key(spec.name, version))
     if stored is None:
         raise BaselineError(f"Version {version} of {spec.name} has no baseline: onboard or retrain it first.")
     baseline = Baseline.from_json(stored)
     span = datetime.fromisoformat(options["FROM"]), datetime.fromisoformat(options["TO"])
-    tasks = list(_tasks(spec, baseline, data, span))
+    largest = int(options.get("PIECE_BYTES", pieces.PIECE_BYTES))
+    tasks = list(_tasks(spec, baseline, data, span, largest))
     spark = session(f"{spec.name}: backfill profiles")
     done = backfill(spark, spec, baseline, data, tasks).collect() if tasks else []
     rows, unreadable = sum(row["rows"] for row in done), sum(row["unreadable"] for row in done)
     log.warning("%s: %d objects, %d rows, %d unreadable records", spec.name, len(done), rows, unreadable)
 
 
-def _tasks(spec: ModelSpec, baseline: Baseline, data: str, span: tuple[datetime, datetime]) -> Iterator[Task]:
+def _tasks(
+    spec: ModelSpec, baseline: Baseline, data: str, span: tuple[datetime, datetime], largest: int
+) -> Iterator[Task]:
     """The captures of the span that have no profile yet, in pieces."""
     profiled = set(store(data).keys(naming.profiles_prefix(spec.name, baseline.id)))
     for bucket, prefix in spec.captures(data, baseline.version):
@@ -69,7 +72,7 @@ def _tasks(spec: ModelSpec, baseline: Baseline, data: str, span: tuple[datetime,
                 continue
             wanted = capture.version == baseline.version and span[0] <= capture.hour < span[1]
             if wanted and naming.profile_key(spec.name, baseline.id, capture) not in profiled:
-                cut = pieces.pieces(key, size)
+                cut = pieces.pieces(key, size, largest)
                 yield from (Task(bucket, *piece, len(cut)) for piece in cut)
 
 

@@ -101,18 +101,13 @@ def _offsets(lines: DataFrame) -> dict[str, int]:
 
 
 def _fit(spec: ModelSpec, lines: DataFrame, manifest: Manifest, answered: Answered) -> Binning:
-    """Bins from a sample of the rows; those that the version was trained on have no prediction."""
+    """Bins from a sample of the rows, and from all predictions."""
     rows = manifest.rows if manifest.split is Split.RANDOM else manifest.holdout_rows
     share = min(1.0, SAMPLE_CELLS / max(1, rows * len(spec.features)))
     sample = (lines if share == 1.0 else lines.sample(share, seed=0)).toPandas()
     train, asked = _blocks(spec, sample, answered)
     features = {name: concatenate([values, asked.features[name]]) for name, values in train.features.items()}
-    unknown = np.full(train.rows, -1)
-    predictions = {
-        name: concatenate([taken(answered.predictions[name], unknown), values])
-        for name, values in asked.predictions.items()
-    }
-    return Binning.fit(features, predictions)
+    return Binning.fit(features, answered.predictions)
 
 
 def _profiles(spec: ModelSpec, lines: DataFrame, binning: Binning, answered: Answered) -> Iterator[Profile]:
@@ -172,11 +167,11 @@ def _columns(rows: Sequence[Sequence[object]], features: Sequence[Feature]) -> d
 
 
 def taken(values: Column, places: NDArray[np.int64]) -> Column:
-    """The rows at `places` of a column of predictions; -1 is a row without one."""
+    """The rows at `places` of a column of predictions."""
     if isinstance(values, CategoryColumn):
-        return CategoryColumn(np.append(values.codes, np.int32(-1))[places], values.levels)
+        return CategoryColumn(values.codes[places], values.levels)
     assert isinstance(values, NumberColumn)  # predictions are labels and numbers
-    return NumberColumn(np.append(values.values, np.nan)[places])
+    return NumberColumn(values.values[places])
 
 
 def _csv(lines: Iterable[str]) -> list[list[str]]:

@@ -12,7 +12,7 @@ from infra.endpoint import RESPONSE_TYPES
 from infra.machine_steps import State
 from infra.python_function import PythonFunction
 from infra.shared import ModelContext
-from infra.state import ModelState
+from infra.tools import Tools
 from watchkeeper import rollout
 from watchkeeper.spec import Attached
 
@@ -28,17 +28,9 @@ class Attachment(Construct):
     no alarm of its own: when it fails the onboarding fails, which has one.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        context: ModelContext,
-        attached: Attached,
-        *,
-        state: ModelState,
-        serving_role: iam.IRole,
-    ) -> None:
+    def __init__(self, scope: Construct, context: ModelContext, attached: Attached, tools: Tools) -> None:
         super().__init__(scope, "Attachment")
-        self._context, self._serving_role = context, serving_role
+        self._context, self._serving_role = context, tools.serving_role
         packages = grants.arn("sagemaker", f"model-package/{context.name}")
         self.inspect = PythonFunction(
             self,
@@ -46,9 +38,9 @@ class Attachment(Construct):
             "inspect_attached",
             description=f"Looks at endpoint {attached.endpoint} before {context.name}'s onboarding",
             timeout=cdk.Duration.seconds(60),
-            environment={"EXECUTION_ROLE_ARN": serving_role.role_arn, "PACKAGES_ARN": packages},
+            environment={"EXECUTION_ROLE_ARN": tools.serving_role.role_arn, "PACKAGES_ARN": packages},
         )
-        state.read_by(self.inspect)
+        tools.state.read_by(self.inspect)
         endpoint = grants.arn("sagemaker", f"endpoint/{attached.endpoint}")
         grants.allow(self.inspect.role, ["sagemaker:DescribeEndpoint"], [endpoint])
         for kind in ("EndpointConfig", "Model", "ModelPackage"):

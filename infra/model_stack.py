@@ -69,8 +69,7 @@ class ModelStack(cdk.Stack):
         # What acts.
         deciders = Deciders(self, context, state, serving.role)
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
-        first = self._first_version(context, endpoint, versions, state, serving)
-        machines = Machines.of(self, context, tools, first)
+        machines = Machines.of(self, context, tools, self._first_version(context, endpoint, versions, tools))
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
@@ -117,11 +116,10 @@ class ModelStack(cdk.Stack):
         context: ModelContext,
         endpoint: Endpoint | None,
         versions: sagemaker.CfnModelPackageGroup,
-        state: ModelState,
-        serving: ServingRole,
+        tools: Tools,
     ) -> FirstVersion | Attachment:
         if context.spec.attached is not None:
-            return Attachment(self, context, context.spec.attached, state=state, serving_role=serving.role)
+            return Attachment(self, context, context.spec.attached, tools)
         assert endpoint is not None  # exactly one of the two is given: see watchkeeper.config
         package = endpoint.register_first_version(versions)
         config = naming.first_version_resource(context.name)

@@ -52,7 +52,6 @@ class Monitors(Construct):
             description=f"Holds {context.name}'s recent traffic against what its columns must be",
             timeout=cdk.Duration.minutes(5),
             memory_mb=1024,
-            layers=("core", "analysis"),
             dead_letters=dead_letters,
         )
         self.quality.reads(

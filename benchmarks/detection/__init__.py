@@ -1,1 +1,1 @@
-"""How often the drift monitor is right: false alarms and power by simulation. `python -m benchmarks.detection --help`."""
+"""How often the drift monitor is right, by simulation: `python -m benchmarks.detection --help`."""

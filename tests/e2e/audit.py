@@ -27,6 +27,7 @@ UNUSED_ON_PURPOSE = {
     "glue:GetSecurityConfiguration": "Glue reads it as the job's role",
     "DecidersCheckTrainingSet s3:ListBucket": "without it S3 says forbidden of an object that is missing",
     "DecidersVerifyRollout s3:ListBucket": "the same",
+    "MonitorsMonitorDrift s3:ListBucket": "the same, for an hour that nobody has put together yet",
     "DecidersPlanRollout s3:ListBucket": "the same, for a version that a person registered: see test_failures",
     "DecidersPlanRollout s3:GetObject": "a version that a person registered gets its predecessor's baseline",
     "DecidersPlanRollout s3:PutObject": "the same",

@@ -149,11 +149,11 @@ def test_batch_transform_and_requests_without_an_answer_are_read():
     silent = capture_record("32,6.5,own", None)
 
     # when both are read
-    block = read(batch, silent)
+    answered, unanswered = CaptureReader(model_spec()).blocks([batch + b"\n" + silent])
 
-    # then both rows are there, and one prediction
-    assert values(block, "age") == [31.0, 32.0]
-    assert values(block, PREDICTED_SCORE) == [0.4]
+    # then both rows are there, but never rows with and without an answer in one block
+    assert (values(answered, "age"), values(answered, PREDICTED_SCORE)) == ([31.0], [0.4])
+    assert (values(unanswered, "age"), values(unanswered, PREDICTED_SCORE)) == ([32.0], [])
 
 
 @pytest.mark.parametrize(

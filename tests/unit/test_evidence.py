@@ -87,7 +87,9 @@ def test_p_values_are_uniform_when_nothing_has_changed():
         "spread": evidence.two_sided(evidence.linear(window, reference, second)),
         "shape": tails.chi_squared(*evidence.shape(window, reference)),
         "mix": tails.chi_squared(*evidence.chi_squared(window, reference)),
-        "share": np.array([tails.fisher_exact(a, 1000, b, 20_000) for a, b in zip(window[:, 9], reference[:, 9], strict=True)]),
+        "share": np.array(
+            [tails.fisher_exact(a, 1000, b, 20_000) for a, b in zip(window[:, 9], reference[:, 9], strict=True)]
+        ),
     }
 
     # then their distribution is uniform, within what chance allows once in 10,000

@@ -314,7 +314,7 @@ def test_a_version_on_probation_is_suspect_when_its_predictions_alone_drift(aws,
     answer = monitor(hours)
 
     # then the predictions are named, and the version is suspect only on probation and with a way back
-    assert set(answer["drifted"]) == {"predicted label", "predicted score"}
+    assert set(answer["drifted"]) == {"predicted label", "predicted score", "confidence"}
     emitted = metrics(capsys)
     assert emitted["PredictionDrift"] > 1
     assert emitted["SuspectVersion"] == suspect

@@ -34,7 +34,7 @@ def rows(n: int, seed: int) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def baseline() -> Baseline:
-    (block,) = CaptureReader(model_spec()).blocks(rows(2000, seed=1))
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(rows(2000, seed=1))])
     return Baseline.build("credit", "v1", HOUR, Binning.fit(block.features, block.predictions), [block])
 
 
@@ -59,7 +59,7 @@ class Counting(Store):
 
 
 def part(baseline: Baseline, n: int, seed: int) -> Profile:
-    (block,) = CaptureReader(model_spec()).blocks(rows(n, seed))
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(rows(n, seed))])
     return baseline.observe(block)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +31,8 @@ class Unreadable:
 class Block:
     """Typed columns of some rows, in no order, and the records that could not be read on the way.
 
-    Personal features are not in `features`. `predictions` may hold fewer rows than `features`, for an answer need not
-    be captured: the answered rows come first, so prediction `i` is that of row `i`.
+    Personal features are not in `features`. `predictions` has a row for each row of the features and in their order, or
+    none at all: an answer need not be captured.
     """
 
     rows: int
@@ -50,13 +50,30 @@ class Part:
     predictions: Mapping[str, Column] | None
 
 
-def assembled(parts: Iterable[Part], silent: Mapping[str, Column], unreadable: Sequence[Unreadable]) -> Block:
-    """One block of all parts, answered rows first; `silent` is the predictions of no rows."""
-    ordered = sorted(parts, key=lambda part: part.predictions is None)
-    features = {name: concatenate([part.features[name] for part in ordered]) for name in ordered[0].features}
-    answered = [part.predictions for part in ordered if part.predictions is not None]
-    predictions = {name: concatenate([columns[name] for columns in answered or [silent]]) for name in silent}
-    return Block(sum(part.rows for part in ordered), features, predictions, unreadable)
+def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadable]) -> Iterator[Block]:
+    """The blocks of all parts: one of answered rows, one of rows without an answer, as far as there are such.
+
+    Parameters
+    ----------
+    silent : no rows, with the predictions that such have
+    """
+    kinds: dict[bool, list[Part]] = {}
+    for part in parts:
+        if part.rows:
+            kinds.setdefault(part.predictions is None, []).append(part)
+    assert silent.predictions is not None
+    if unreadable and not kinds:
+        yield Block(0, silent.features, silent.predictions, unreadable)
+    for alike in kinds.values():
+        features = _together([part.features for part in alike])
+        answers = [part.predictions for part in alike if part.predictions is not None]
+        predictions = _together(answers) if answers else silent.predictions
+        yield Block(sum(part.rows for part in alike), features, predictions, unreadable)
+        unreadable = ()
+
+
+def _together(columns: Sequence[Mapping[str, Column]]) -> dict[str, Column]:
+    return {name: concatenate([each[name] for each in columns]) for name in columns[0]}
 
 
 def prediction_kinds(task: Task) -> dict[str, Kind]:

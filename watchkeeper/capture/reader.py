@@ -33,8 +33,7 @@ class CaptureReader(RecordReader):
         self._task = spec.task
         self._alike = AlikeReader(spec, self)
         self._joined = JoinedReader(spec)
-        self._silent = prediction_columns(spec.task, ())
-        self._nothing = Part(0, self.feature_columns(()), None)
+        self._nothing = Part(0, self.feature_columns(()), prediction_columns(spec.task, ()))
 
     def blocks(self, chunks: Iterable[bytes]) -> Iterator[Block]:
         """Typed columns of the records in a stream of bytes that is cut anywhere.
@@ -45,8 +44,7 @@ class CaptureReader(RecordReader):
         for piece in pieces(chunks):
             parts, unreadable, lines = self._read(piece, before + 1)
             before += lines
-            if parts or unreadable:
-                yield assembled(parts or [self._nothing], self._silent, unreadable)
+            yield from assembled(parts, self._nothing, unreadable)
 
     def _read(self, piece: Piece, first: int) -> tuple[list[Part], list[Unreadable], int]:
         """The parts of a piece, what could not be read, and how many lines it has."""
@@ -68,7 +66,7 @@ class CaptureReader(RecordReader):
             parts += read
         unreadable: list[Unreadable] = []
         parts += self._one_by_one(lines, places, first, unreadable)
-        return [part for part in parts if part.rows], unreadable, len(lines)
+        return parts, unreadable, len(lines)
 
     def _one_by_one(
         self, lines: Sequence[bytes], places: Sequence[int], first: int, unreadable: list[Unreadable]

@@ -7,7 +7,7 @@ the whole look; a column needs one about as small as if it were tested alone wit
 for one strong test, less when several agree).
 
 Shares follow how hard a change is to see, not how likely it is: new categories and missing values give tiny p-values
-as soon as they matter, so they need little, while a small change of a mix or of the mean prediction needs all it can get.
+as soon as they matter, so they need little, while a small change of a mix or of the mean prediction needs much.
 """
 
 from __future__ import annotations

@@ -141,7 +141,9 @@ def _own_evidence(aspect: Aspect) -> float:
 def _judge(look: Look, dispersions: Dispersions, alpha: float, start: datetime, end: datetime) -> _Judged:
     *columns, together = look.aspects(dispersions)
     known = _statistics(look)
-    features, predictions, weighed = [], [], []
+    features: list[Finding] = []
+    predictions: list[Finding] = []
+    weighed: list[tuple[Pair, _Evidence]] = []
     for place, (pair, aspects) in enumerate(zip(look.pairs, columns, strict=True)):
         if not aspects:
             continue

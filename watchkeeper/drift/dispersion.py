@@ -7,12 +7,13 @@ healthy windows is the *overdispersion* (Kish's design effect, Rao and Scott's f
 * A z is divided by its root, and held against Student's t, for the variance was itself estimated. Columns learn from
   each other how much they may vary: variances are drawn to their common level as far as they agree (Smyth 2004).
 * A χ² of dependent rows is a sum of differently weighted χ². Of all weights with the mean and variance seen, one large
-  and the rest equal have the heaviest tail; that tail is taken (three moments, Imhof 1961), with as much of the
-  variance as is more than chance would show.
+  and the rest equal have the heaviest tail; that tail is taken, with as much of the variance as is more than chance
+  would show.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +25,9 @@ from watchkeeper.drift.budget import Family
 from watchkeeper.drift.tails import Floats
 
 _MOST_FREEDOM = 1000.0
+_DEVIATES = np.arange(0.025, 12.0, 0.05)
+"""Where the integral over a normal deviate's size is taken: midpoints, of which each has the density below."""
+_DENSITIES = 2 * 0.05 * np.exp(-0.5 * np.square(_DEVIATES)) / math.sqrt(2 * math.pi)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Dispersion:
         return Dispersion(self.mean[part], self.variance[part], self.windows[part])
 
     def moderated(self) -> tuple[Floats, Floats]:
-        """Each variance of a z drawn to the common level, at least 1, and its degrees of freedom; 1 and ∞ if unknown."""
+        """Each variance of a z, drawn to the common level, and its degrees of freedom; at least 1, and ∞ if unknown."""
         known = self.known & (self.mean > 0)
         prior, level = _prior(self.mean[known], self.windows[known])
         total = prior + self.windows
@@ -99,7 +103,7 @@ INDEPENDENT = Dispersions()
 
 
 def _mixture(statistic: Floats, freedom: Floats, seen: Dispersion) -> Floats:
-    """Upper p of the heaviest sum of weighted χ² with the mean and variance seen."""
+    """Upper p of the heaviest-tailed sum of weighted χ² with the mean and variance seen."""
     total = freedom * seen.mean
     equal = np.square(total) / freedom
     squares = np.square(freedom) * seen.variance / 2
@@ -107,12 +111,18 @@ def _mixture(statistic: Floats, freedom: Floats, seen: Dispersion) -> Floats:
     unequal = np.maximum(squares - equal - chance, 0.0)
     largest = np.minimum(total / freedom + np.sqrt((freedom - 1) / freedom * unequal), total)
     rest = np.where(freedom > 1, (total - largest) / np.maximum(freedom - 1, 1), 0.0)
-    second = np.square(largest) + (freedom - 1) * np.square(rest)
-    third = largest**3 + (freedom - 1) * rest**3
-    h = second**3 / np.square(third)
-    moved = (statistic - total) * np.sqrt(h / second) + h
-    known = seen.windows * np.square(total) / second
-    return tails.inflated(tails.chi_squared(np.maximum(moved, 0.0), h), known)
+    spread = np.square(largest) + (freedom - 1) * np.square(rest)
+    known = seen.windows * np.square(total) / spread
+    return tails.inflated(_two_weights(statistic, largest, rest, freedom - 1), known)
+
+
+def _two_weights(x: Floats, weight: Floats, rest: Floats, freedom: Floats) -> Floats:
+    """P(weight·χ²₁ + rest·χ²_freedom > x), by integrating over the first's normal deviate."""
+    left = x[:, None] - weight[:, None] * np.square(_DEVIATES)
+    scaled = np.divide(left, rest[:, None], out=np.full(left.shape, np.inf), where=rest[:, None] > 0)
+    tail = tails.chi_squared(np.clip(scaled, 0.0, 1e6), np.broadcast_to(freedom[:, None], left.shape))
+    inside = np.where(left <= 0, 1.0, np.where((rest > 0)[:, None] & (freedom > 0)[:, None], tail, 0.0))
+    return np.minimum(inside @ _DENSITIES, 1.0)
 
 
 def _prior(variances: Floats, windows: Floats) -> tuple[float, float]:

@@ -167,9 +167,7 @@ def level_changes(window: Counts, reference: Counts) -> tuple[Floats, Floats]:
     return np.divide(difference, np.sqrt(variance), out=np.zeros_like(q), where=variance > 0), variance
 
 
-def share_test(
-    hits: float, n: float, before: float, m: float, factor: float = 1.0, freedom: float = math.inf
-) -> float:
+def share_test(hits: float, n: float, before: float, m: float, factor: float = 1.0, freedom: float = math.inf) -> float:
     """Two-sided p of a share in two samples (Fisher, mid-p).
 
     Parameters

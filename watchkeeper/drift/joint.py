@@ -34,7 +34,8 @@ _LEAST_VARIANCE = 1e-3
 """Of an estimated correlation times its rows: columns that are all but one would otherwise decide."""
 _LEAST_EIGENVALUE = 1e-4
 """Directions of less variance than this, of the largest, are rounding of the scores."""
-_LEAST_SKEWNESS = 1e-3
+_LEAST_SKEWNESS = 0.01
+"""Below it, the law of the χ² for it is the normal one to a tenth, five deviations out."""
 _CANDIDATES = 64
 """Pairs, those of the largest z, whose exact tails are worth computing."""
 _ROWS_A_COLUMN = 5
@@ -172,9 +173,7 @@ class Joint:
         freedom = np.array([float(directions)])
         p = float(dispersions.chi_squared(Family.TOGETHER, np.array([statistic]), freedom, plain)[0])
         size = math.sqrt(max(0.0, statistic - directions) * self.noise)
-        return Aspect(
-            Family.TOGETHER.value, (Test(Family.TOGETHER, p, weight),), size, TOGETHER_THRESHOLD, MAHALANOBIS
-        )
+        return Aspect(Family.TOGETHER.value, (Test(Family.TOGETHER, p, weight),), size, TOGETHER_THRESHOLD, MAHALANOBIS)
 
     def _correlation(self, weight: float, dispersions: Dispersions) -> Aspect:
         columns = len(self.names)
@@ -199,18 +198,21 @@ def _skewed_tails(z: Floats, skewness: Floats) -> Floats:
     heavy = toward > _LEAST_SKEWNESS
     freedom = 8 / np.square(np.where(heavy, toward, 1.0))
     skewed = tails.chi_squared(freedom + np.abs(z) * np.sqrt(2 * freedom), np.where(heavy, freedom, 1.0))
-    return np.clip(2 * np.where(heavy, skewed, plain), tails.SMALLEST, 1.0)
+    p: Floats = np.clip(2 * np.where(heavy, skewed, plain), tails.SMALLEST, 1.0)
+    return p
 
 
 def _covariance(profile: JointProfile) -> Floats:
     mean = profile.sums / profile.rows
-    return profile.products / profile.rows - np.outer(mean, mean)
+    covariance: Floats = profile.products / profile.rows - np.outer(mean, mean)
+    return covariance
 
 
 def _correlation(covariance: Floats) -> Floats:
     scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     product = np.outer(scale, scale)
-    return np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
+    correlation: Floats = np.divide(covariance, product, out=np.zeros_like(covariance), where=product > 0)
+    return correlation
 
 
 def _variance(reference: JointProfile) -> Floats:

@@ -111,17 +111,14 @@ class Look:
         found: list[list[Aspect]] = [[] for _ in self.pairs]
         weights, levels = self._weights()
         of_numbers, of_categories = dispersions.split(Family.MISSING, self.numbers.columns)
-        for place, aspects in zip(
-            self.number_places, self.numbers.aspects(weights, of_numbers), strict=True
-        ):
+        for place, aspects in zip(self.number_places, self.numbers.aspects(weights, of_numbers), strict=True):
             found[place] = aspects
         for place, aspects in zip(
             self.category_places, self.categories.aspects(weights, levels, of_categories), strict=True
         ):
             found[place] = aspects
-        for place in self._places(TimeProfile):
-            pair = self.pairs[place]
-            if pair.observed:
+        for place, pair in enumerate(self.pairs):
+            if pair.observed and isinstance(pair.window, TimeProfile) and isinstance(pair.reference, TimeProfile):
                 found[place] = _time_aspects(pair.window, pair.reference, weights)
         return [*found, [] if self.joint is None else self.joint.aspects(weights, dispersions)]
 
@@ -157,7 +154,9 @@ class Look:
         return [side for side in sides if isinstance(side, kind)]
 
 
-def _outcomes(pairs: tuple[Pair, ...], window: Profile, other: Profile) -> list[tuple[ColumnProfile | Profile, Profile]]:
+def _outcomes(
+    pairs: tuple[Pair, ...], window: Profile, other: Profile
+) -> list[tuple[ColumnProfile | Profile, Profile]]:
     """Each prediction's profiles beside the whole ones."""
     return [
         item
@@ -187,5 +186,4 @@ def _time_aspects(window: TimeProfile, reference: TimeProfile, weights: Mapping[
         (window.missing, window.rows, reference.missing, reference.rows),
         (window.invalid, window.rows, reference.invalid, reference.rows),
         weights,
-        1.0,
     )

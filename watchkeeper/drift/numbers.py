@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,13 +32,14 @@ from watchkeeper.profile import NumberProfile
 
 @dataclass(frozen=True)
 class NumberSide:
-    """The columns' profiles of one side as arrays; `counts` and `means` of shape (columns, bins), the rest (columns,)."""
+    """The columns' profiles of one side: `counts` and `means` of shape (columns, bins), the rest (columns,)."""
 
     counts: Counts
     means: Floats
     rows: Floats
     missing: Floats
     faults: Floats
+    deviation: Floats
     least: Floats
     greatest: Floats
 
@@ -56,6 +57,7 @@ class NumberSide:
             rows=_floats(profile.rows for profile in profiles),
             missing=_floats(profile.missing for profile in profiles),
             faults=_floats(profile.invalid + profile.infinite for profile in profiles),
+            deviation=_floats(profile.deviation or np.nan for profile in profiles),
             least=_floats(np.nan if profile.least is None else profile.least for profile in profiles),
             greatest=_floats(np.nan if profile.greatest is None else profile.greatest for profile in profiles),
         )
@@ -82,7 +84,9 @@ class Numbers:
     outcomes: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, window: Sequence[NumberProfile], reference: Sequence[NumberProfile], outcomes: Sequence[bool]) -> Numbers:
+    def of(
+        cls, window: Sequence[NumberProfile], reference: Sequence[NumberProfile], outcomes: Sequence[bool]
+    ) -> Numbers:
         """Put the columns' profiles side by side."""
         width = max((profile.binning.bins for profile in window), default=1)
         edges = np.zeros((len(window), max(width - 1, 0)))
@@ -138,7 +142,9 @@ class Numbers:
         means = self.reference.means
         raw = means - (share * means).sum(axis=-1, keepdims=True)
         low, high = self.reference.least[:, None], self.reference.greatest[:, None]
-        raw = np.where(share > 0, raw, np.where(np.arange(raw.shape[1]) == 0, low, high) - (share * means).sum(-1)[:, None])
+        raw = np.where(
+            share > 0, raw, np.where(np.arange(raw.shape[1]) == 0, low, high) - (share * means).sum(-1)[:, None]
+        )
         norm = np.sqrt((share * np.square(raw)).sum(axis=-1, keepdims=True))
         scores = np.divide(raw, norm, out=np.zeros_like(raw), where=norm > 1e-12)
         usable = (probability & self.outcomes)[:, None]
@@ -226,7 +232,10 @@ class Numbers:
             kept = max(round(n / factor), 1)
             p = min(
                 1.0,
-                *(2 * tails.all_from_first(min(round(hits / factor), kept), kept, round(m / factor)) for hits in (low, high)),
+                *(
+                    2 * tails.all_from_first(min(round(hits / factor), kept), kept, round(m / factor))
+                    for hits in (low, high)
+                ),
             )
         return Aspect(Family.RANGE.value, (Test(Family.RANGE, p, weight),), change, RANGE_THRESHOLD, SHARE_CHANGE)
 
@@ -272,7 +281,9 @@ def share_z(hits: Floats, n: Floats, before: Floats, m: Floats) -> Floats:
     variance = pooled * (1 - pooled)
     difference = hits / np.maximum(n, 1) - before / np.maximum(m, 1)
     square = evidence.effective_size(n, m) * np.square(difference)
-    return np.divide(square, variance, out=np.full(len(square), np.nan), where=(variance > 0) & (n > 0) & (m > 0))
+    varies = (variance > 0) & (n > 0) & (m > 0)
+    ratio: Floats = np.divide(square, variance, out=np.full(len(square), np.nan), where=varies)
+    return ratio
 
 
 def at(dispersion: tuple[Floats, Floats], place: int) -> tuple[float, float]:
@@ -280,5 +291,5 @@ def at(dispersion: tuple[Floats, Floats], place: int) -> tuple[float, float]:
     return float(dispersion[0][place]), float(dispersion[1][place])
 
 
-def _floats(values: object) -> Floats:
-    return np.fromiter(values, np.float64)  # type: ignore[call-overload]  # an iterable of numbers
+def _floats(values: Iterable[float]) -> Floats:
+    return np.fromiter(values, np.float64)

@@ -23,6 +23,7 @@ from watchkeeper.spec import DriftMonitor
 
 SCALES = (1, 2, 4, 8, 16, 32)
 """Lengths of the merges, in increments."""
+_TURNS = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -108,15 +109,18 @@ def look_at_scales(
 def change_point(baseline: Baseline, increments: Sequence[Increment], place: int) -> datetime:
     """When a column most likely began to be as it is in these increments: the maximum of the likelihood ratio.
 
-    Rows before the change look more like the baseline's, rows after it more like the merge of all; so the sum of
-    log(p/q) over the increments from the change on is largest. `place` counts the columns, features first.
+    Rows before the change look like the baseline's, p, rows after it like the others since then, q; so the sum of
+    log(q/p) over the increments from the change on is largest. The change gives q and q the change, by turns, beginning
+    with all increments. `place` counts the columns, features first.
     """
     counts = np.array([item.profile.tally(place).counts for item in increments], np.float64)
     before = np.asarray(baseline.reference.tally(place).counts, np.float64)
-    after = counts.sum(axis=0)
-    ratio = np.log((after + 0.5) / (after.sum() + 1)) - np.log((before + 0.5) / (before.sum() + 1))
-    evidence = np.cumsum((counts @ ratio)[::-1])[::-1]
-    return increments[int(np.argmax(evidence))].start
+    first = 0
+    for _ in range(_TURNS):
+        after = counts[first:].sum(axis=0)
+        ratio = np.log((after + 0.5) / (after.sum() + 1)) - np.log((before + 0.5) / (before.sum() + 1))
+        first = int(np.argmax(np.cumsum((counts @ ratio)[::-1])[::-1]))
+    return increments[first].start
 
 
 def _dated(findings: Findings, baseline: Baseline, increments: Sequence[Increment]) -> Findings:

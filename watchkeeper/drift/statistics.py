@@ -11,6 +11,7 @@ numpy and scipy give on raw data; two are about what lies between the bins' edge
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.drift import effect, evidence
 from watchkeeper.drift.categories import Categories
@@ -41,7 +42,7 @@ def of_numbers(numbers: Numbers) -> list[dict[str, float]]:
     outside = (numbers.below[0] + numbers.above[0]) / np.maximum(window.present, 1)
     valued = {
         KOLMOGOROV_SMIRNOV: distance,
-        WASSERSTEIN: wasserstein(numbers) / deviation(reference),
+        WASSERSTEIN: wasserstein(numbers) / reference.deviation,
         JENSEN_SHANNON: np.sqrt(effect.contributions(*numbers.coarse).sum(axis=-1)),
         STABILITY: stability(*numbers.coarse),
         CHI_SQUARED: evidence.chi_squared(*numbers.coarse).statistic,
@@ -81,14 +82,6 @@ def wasserstein(numbers: Numbers) -> Floats:
     left, right = _bounds(numbers)
     integral = _integral(numbers.window, left, right) - _integral(numbers.reference, left, right)
     return np.abs(integral).sum(axis=-1)
-
-
-def deviation(side: NumberSide) -> Floats:
-    """Standard deviation of the bins' means; NaN where it is 0, so that nothing is divided by it."""
-    share = evidence.shares(side.counts)
-    mean = (share * side.means).sum(axis=-1, keepdims=True)
-    spread = np.sqrt((share * np.square(side.means - mean)).sum(axis=-1))
-    return np.where(spread > 0, spread, np.nan)
 
 
 def stability(window: Floats, reference: Floats) -> Floats:
@@ -138,7 +131,7 @@ def _missing_change(window: NumberSide, reference: NumberSide) -> Floats:
 
 
 def _by_column(
-    valued: dict[str, Floats], present: Floats, missing: Floats, observed: Floats
+    valued: dict[str, Floats], present: NDArray[np.bool_], missing: Floats, observed: NDArray[np.bool_]
 ) -> list[dict[str, float]]:
     """A mapping for each column, without what is not defined."""
     found = []

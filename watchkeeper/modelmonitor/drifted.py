@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from watchkeeper.drift import tails
 from watchkeeper.modelmonitor import descriptions, distance
 from watchkeeper.modelmonitor.columns import Categories, Column, Numbers, Unchecked
 from watchkeeper.modelmonitor.constraints import CHI_SQUARED, SIMPLE, FeatureConstraints, MonitoringConfig
@@ -81,16 +82,9 @@ def _chi_squared(
     elif config.comparison_method == SIMPLE:
         if result[0] > threshold:
             yield descriptions.drift(wanted, "chi-squared statistic", result[0], threshold)
-    elif (p := _tail(*result)) < threshold:
+    elif (p := tails.chi_squared(*result).item()) < threshold:
         yield descriptions.drift(wanted, "p-value", p, threshold)
 
 
 def _unchecked(wanted: FeatureConstraints, reason: str) -> Unchecked:
     return Unchecked(wanted.name, CheckType.BASELINE_DRIFT.value, reason)
-
-
-def _tail(statistic: float, degrees: int) -> float:
-    """Upper tail of the chi-squared distribution."""
-    from scipy import special  # slow to import, and few files ask for this test
-
-    return float(special.chdtrc(degrees, statistic))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
@@ -64,15 +65,24 @@ def domain(binning: CategoryBinning, column: CategoryProfile, allowed: Collectio
     return _share(binning, column, allowed.__contains__, column.present)
 
 
+def extremes(column: NumberProfile) -> tuple[float, float] | None:
+    """Least and greatest number; None where there is none, or where a profile with privacy noise keeps them back."""
+    least, greatest = column.least, column.greatest
+    if least is None or greatest is None or not (math.isfinite(least) and math.isfinite(greatest)):
+        return None
+    return least, greatest
+
+
 def cumulative(binning: NumberBinning, column: NumberProfile) -> Cumulative | None:
     """A numeric column's distribution: exact at the bins' edges and at its extremes; None when there is nothing.
 
     Where every bin holds one value of the baseline, its rows lie there; elsewhere they are spread evenly over the part
     of the bin between the column's extremes, which is wrong by less than the bin's share.
     """
-    counts, least, greatest = np.asarray(column.counts, np.float64), column.least, column.greatest
-    if least is None or greatest is None or not binning.edges:
+    counts, ends = np.asarray(column.counts, np.float64), extremes(column)
+    if not column.present or not binning.edges:
         return None
+    least, greatest = ends or (binning.edges[0], binning.edges[-1])
     edges, below = np.asarray(binning.edges, np.float64), np.cumsum(counts)[:-1] / column.present
     if binning.single:
         held = counts > 0

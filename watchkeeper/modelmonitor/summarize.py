@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from watchkeeper.modelmonitor.observe import categories, cumulative
+from watchkeeper.modelmonitor.observe import categories, cumulative, extremes
 from watchkeeper.modelmonitor.statistics import (
     Bucket,
     FeatureStatistics,
@@ -64,15 +64,15 @@ def inferred_type(kind: Kind, present: float) -> InferredType:
 
 def _numerical(name: str, kind: Kind, bins: NumberBinning, column: NumberProfile) -> FeatureStatistics:
     present = column.rows - column.missing
-    mean = column.mean
+    mean, (least, greatest) = column.mean, extremes(column) or (None, None)
     statistics = NumericalStatistics(
         num_present=present,
         num_missing=column.missing,
         mean=mean,
         sum=None if mean is None else mean * column.present,
         std_dev=column.deviation,
-        min=column.least,
-        max=column.greatest,
+        min=least,
+        max=greatest,
         buckets=tuple(_buckets(bins, column)),
         sketch=_sketch(column),
     )
@@ -81,12 +81,13 @@ def _numerical(name: str, kind: Kind, bins: NumberBinning, column: NumberProfile
 
 def _buckets(bins: NumberBinning, column: NumberProfile) -> Iterator[Bucket]:
     """Ten buckets of equal width between the extremes; their counts are whole and add up."""
-    distribution = cumulative(bins, column)
-    if distribution is None or column.least is None or column.greatest is None:
+    distribution, ends = cumulative(bins, column), extremes(column)
+    if distribution is None or ends is None:
         return
+    least, greatest = ends
     share = np.arange(1, BUCKETS) / BUCKETS
-    inner = column.least * (1 - share) + column.greatest * share
-    bounds = [column.least, *inner.tolist(), column.greatest]
+    inner = least * (1 - share) + greatest * share
+    bounds = [least, *inner.tolist(), greatest]
     reached = [0, *np.rint(distribution.at(inner) * column.present).astype(int).tolist(), column.present]
     for place in range(BUCKETS):
         yield Bucket(bounds[place], bounds[place + 1], float(reached[place + 1] - reached[place]))
@@ -94,10 +95,10 @@ def _buckets(bins: NumberBinning, column: NumberProfile) -> Iterator[Bucket]:
 
 def _sketch(column: NumberProfile) -> Sketch | None:
     """Each bin at its mean, on the levels that its count has bits for: level l weighs 2**l, so weights are exact."""
-    if column.least is None or column.greatest is None:
-        return None
     held = np.flatnonzero(column.counts)
-    means = np.clip(column.bin_means()[held], column.least, column.greatest).tolist()
+    if not len(held):
+        return None
+    means = np.clip(column.bin_means()[held], *(extremes(column) or (-np.inf, np.inf))).tolist()
     counts = [int(count) for count in column.counts[held]]
     return Sketch(
         tuple(

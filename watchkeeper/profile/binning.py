@@ -37,7 +37,7 @@ class Binning:
 
     @classmethod
     def fit(cls, features: Mapping[str, Column], predictions: Mapping[str, Column]) -> Binning:
-        """Bins for typed columns; predictions of as many rows as the features are taken to belong to them."""
+        """Bins for typed columns."""
         binned = {name: fit_column(values) for name, values in features.items()}
         answers = {name: fit_column(values) for name, values in predictions.items()}
         outcome = next((name for name in JOINT_PREDICTIONS if name in answers), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from watchkeeper.modelmonitor.columns import Column
+from watchkeeper.modelmonitor.observe import extremes
 from watchkeeper.quality.look import Look
 from watchkeeper.quality.result import Check, Fault, Severity
 from watchkeeper.quality.shares import at_least, told
@@ -69,7 +70,8 @@ def ranges(look: Look, column: Column) -> Iterator[Fault]:
     """Numbers outside the baseline's range."""
     if (numbers := column.numbers) is None or not numbers.reference.present or not numbers.window.present:
         return
-    window, reference = numbers.window, numbers.reference
+    window, ends, usual = numbers.window, extremes(numbers.window), extremes(numbers.reference)
+    reach = f": {usual[0]:.4g} to {usual[1]:.4g} → {ends[0]:.4g} to {ends[1]:.4g}" if ends and usual else ""
     values = "lengths (in characters)" if column.kind is Kind.TEXT else "values"
     yield from _share_fault(
         Check.RANGE,
@@ -77,8 +79,7 @@ def ranges(look: Look, column: Column) -> Iterator[Fault]:
         window.below + window.above,
         window.present,
         look.limits.out_of_range,
-        f"the {values} of {column.name} lie outside the baseline's range: {reference.least:.4g} to "
-        f"{reference.greatest:.4g} → {window.least:.4g} to {window.greatest:.4g}",
+        f"the {values} of {column.name} lie outside the baseline's range{reach}",
         "Look for another unit or scale, a placeholder such as -1 or 9999, or cases of a new kind.",
     )
 
