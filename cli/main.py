@@ -21,6 +21,12 @@ retrains, rolls out behind a canary, then does the same with a flawed version an
 minutes and writes an HTML report."""
 
 
+_CONSTRAINTS = """\
+Reads and writes the files of SageMaker Model Monitor. `suggest` makes statistics.json and constraints.json from the
+data that a model was trained or judged on; `check` holds other data against a constraints.json and writes
+constraint_violations.json. Data files are CSV or Parquet with the features' names, or data capture (.jsonl)."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a mistake of the user's is one message and exit status 2, a failed check exit status 1."""
     options = parser().parse_args(arguments)
@@ -85,7 +91,32 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.set_defaults(run=_validate)
     commands.add_parser("schema", help="print the JSON schema of a model's YAML file").set_defaults(run=_schema)
+    _add_constraints(commands)
     return top
+
+
+def _add_constraints(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = commands.add_parser("constraints", help="Model Monitor's files and verdicts", description=_CONSTRAINTS)
+    verbs = group.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    suggest = verbs.add_parser("suggest", help="make statistics.json and constraints.json from a data file")
+    suggest.add_argument("model", help="a model's name, or its YAML file")
+    suggest.add_argument("--data", type=Path, metavar="FILE", help="default: baseline.data of the YAML")
+    suggest.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where to write (here)")
+    suggest.set_defaults(run=_suggest_constraints)
+
+    check = verbs.add_parser("check", help="hold a data file against a constraints.json")
+    check.add_argument("model", help="a model's name, or its YAML file")
+    check.add_argument("--data", type=Path, metavar="FILE", required=True, help="the data to check")
+    check.add_argument(
+        "--constraints", type=Path, metavar="FILE", help="default: monitors.data_quality.constraints of the YAML"
+    )
+    check.add_argument("--statistics", type=Path, metavar="FILE", help="a statistics.json to measure drift against")
+    check.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="data to measure drift against (baseline.data of the YAML)"
+    )
+    check.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where to write (here)")
+    check.set_defaults(run=_check_constraints)
 
 
 # The modules below are imported when their command runs, so that `--help` and `validate` answer at once.
@@ -133,3 +164,18 @@ def _schema(options: argparse.Namespace) -> None:
     from watchkeeper.config import json_schema
 
     sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+
+
+def _suggest_constraints(options: argparse.Namespace) -> None:
+    from cli.modelmonitor import suggest
+
+    suggest(options.model, options.data, options.output)
+
+
+def _check_constraints(options: argparse.Namespace) -> None:
+    from cli.modelmonitor import check
+
+    if not check(
+        options.model, options.data, options.constraints, options.statistics, options.baseline, options.output
+    ):
+        sys.exit(1)

@@ -22,6 +22,7 @@ from watchkeeper import naming
 from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
 from watchkeeper.capture import CaptureReader
+from watchkeeper.cells import parse_text
 from watchkeeper.errors import CaptureError, DatasetError
 from watchkeeper.holdout import canonical_truth
 from watchkeeper.labels import read_ground_truth
@@ -181,14 +182,23 @@ def row_texts(spec: ModelSpec, inputs: Sequence[Sequence[object]]) -> tuple[list
 
 
 def _clean(kind: Kind, raw: Sequence[object]) -> list[Any]:
+    if kind in (Kind.TEXT, Kind.TIMESTAMP):
+        return [_text(value) for value in raw]
     read = column(kind, raw)
     if isinstance(read, CategoryColumn):
-        return list(read.values)
+        return read.values
     assert isinstance(read, NumberColumn)
     return [
         None if not np.isfinite(value) else int(value) if value.is_integer() and abs(value) < 1e15 else value
         for value in read.values.tolist()
     ]
+
+
+def _text(value: object) -> str | None:
+    try:
+        return parse_text(value)
+    except ValueError:
+        return None
 
 
 def _csv_lines(columns: Sequence[Sequence[Any]]) -> list[str]:

@@ -29,9 +29,16 @@ FUNCTION_ERRORS_IN_PERIOD = 3
 
 @dataclass(frozen=True)
 class Watched:
-    """What the alarms look at, beside the model's own metrics."""
+    """What the alarms look at, beside the model's own metrics.
+
+    Attributes
+    ----------
+    functions : that run by themselves; when one fails that a machine calls, the machine fails
+    deciders : that machines call
+    """
 
     functions: Sequence[str]
+    deciders: Sequence[str]
     machines: Mapping[str, str]
     dead_letter_queues: Sequence[str]
 
@@ -132,6 +139,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
     metrics = ModelMetrics(context)
     return {
         **_of_findings(metrics),
+        **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
@@ -163,6 +171,27 @@ def _of_findings(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
             "model's file says so.",
             inclusive=True,
             missing=keep,
+        ),
+    }
+
+
+def _of_quality(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """Alarms over the data-quality monitor; skew is told once, at a version's first look."""
+    return {
+        AlarmKind.DATA_QUALITY: Definition(
+            metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", metrics.look),
+            1,
+            "Look at the newest outcome of the data-quality monitor under findings/: which columns are faulty? Mend "
+            "their source.",
+            inclusive=True,
+            missing=cloudwatch.TreatMissingData.IGNORE,
+        ),
+        AlarmKind.TRAIN_SERVE_SKEW: Definition(
+            metrics.of(Metric.SKEWED_FEATURES, "Maximum", metrics.look),
+            1,
+            "The first requests to a version differ from its training data: compare how training and serving compute "
+            "the named features.",
+            inclusive=True,
         ),
     }
 

@@ -12,6 +12,7 @@ from infra import grants
 from infra.python_function import PythonFunction
 from infra.queues import dead_letter_queue, work_queue
 from infra.shared import ModelContext
+from infra.spark_jobs import SparkJob
 from watchkeeper import naming
 
 TIMEOUT = cdk.Duration.minutes(2)
@@ -25,13 +26,15 @@ CONCURRENCY = 20
 class Capture(Construct):
     """Profiles every captured object, and a version's captures again when its baseline appears.
 
+    What is too much for a function it hands to the Spark job `backfill`.
+
     Attributes
     ----------
     function : `profile_capture`
     queue, dead_letters : what waits, and what failed three times
     """
 
-    def __init__(self, scope: Construct, context: ModelContext) -> None:
+    def __init__(self, scope: Construct, context: ModelContext, backfill: SparkJob) -> None:
         super().__init__(scope, "Capture")
         self.dead_letters = dead_letter_queue(self, context, "Unprofiled", "unprofiled")
         visibility = cdk.Duration.seconds(int(TIMEOUT.to_seconds()) * 6)  # as AWS advises for Lambda consumers
@@ -43,10 +46,11 @@ class Capture(Construct):
             description=f"Profiles each object that {context.name}'s endpoint captures",
             timeout=TIMEOUT,
             memory_mb=MEMORY_MB,
-            environment={"QUEUE_URL": self.queue.queue_url},
+            environment={"QUEUE_URL": self.queue.queue_url, "BACKFILL_JOB": backfill.name},
         )
         self.function.reads(naming.capture_prefix(context.name), naming.baseline_prefix(context.name))
-        self.function.writes(naming.profiles_prefix(context.name), f"quarantine/{context.name}/")
+        self.function.writes(naming.profiles_prefix(context.name), naming.quarantine_prefix(context.name))
+        grants.allow(self.function.role, ["glue:StartJobRun"], [backfill.arn])
         self._consume(context)
         self._rule(
             "CaptureArrived",

@@ -65,7 +65,10 @@ class Dashboard(Construct):
                     ),
                 ],
                 [
-                    _graph("Errors of functions", *_each("AWS/Lambda", "FunctionName", "Errors", watched.functions)),
+                    _graph(
+                        "Errors of functions",
+                        *_each("AWS/Lambda", "FunctionName", "Errors", [*watched.functions, *watched.deciders]),
+                    ),
                     _graph(
                         "Executions that failed",
                         *_each("AWS/States", "StateMachineArn", "ExecutionsFailed", watched.machines.values()),

@@ -61,12 +61,12 @@ class ModelStack(cdk.Stack):
         endpoint = Endpoint(self, context, create, serving.role) if create else None
 
         # What looks at the traffic, and tells people.
-        capture = Capture(self, context)
+        jobs = SparkJobs(self, context)
+        capture = Capture(self, context, jobs.backfill)
         monitors = Monitors(self, context, state, undelivered)
         notifications = Notifications(self, context, undelivered)
 
         # What acts.
-        jobs = SparkJobs(self, context)
         deciders = Deciders(self, context, state, serving.role)
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
         machines = Machines.of(self, context, tools, self._first_version(context, endpoint, versions, tools))
@@ -74,10 +74,8 @@ class ModelStack(cdk.Stack):
 
         # What watches over all of these.
         watched = Watched(
-            functions=[
-                f.function.function_name
-                for f in (capture.function, monitors.drift, notifications.notify, *deciders.all)
-            ],
+            functions=[f.name for f in (capture.function, monitors.drift, monitors.quality, notifications.notify)],
+            deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
         )

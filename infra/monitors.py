@@ -1,4 +1,4 @@
-"""The monitors: one function each, looked after by one schedule."""
+"""The monitors: one function each, on schedules of one group."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Monitors(Construct):
 
     Attributes
     ----------
-    drift : the function `monitor_drift`
+    drift, quality : the functions `monitor_drift` and `monitor_quality`
     """
 
     def __init__(self, scope: Construct, context: ModelContext, state: ModelState, dead_letters: sqs.IQueue) -> None:
@@ -41,18 +41,38 @@ class Monitors(Construct):
             dead_letters=dead_letters,
         )
         self.drift.reads(naming.profiles_prefix(context.name), naming.baseline_prefix(context.name))
-        self.drift.reads(naming.compacted_prefix(context.name))
-        self.drift.writes(naming.findings_prefix(context.name), naming.compacted_prefix(context.name))
+        kept = naming.compacted_prefix(context.name), naming.memory_prefix(context.name)
+        self.drift.reads(*kept)
+        self.drift.writes(naming.findings_prefix(context.name), *kept)
         state.read_by(self.drift)
+        self.quality = PythonFunction(
+            self,
+            context,
+            "monitor_quality",
+            description=f"Holds {context.name}'s recent traffic against what its columns must be",
+            timeout=cdk.Duration.minutes(5),
+            memory_mb=1024,
+            dead_letters=dead_letters,
+        )
+        self.quality.reads(
+            naming.profiles_prefix(context.name),
+            naming.compacted_prefix(context.name),
+            naming.baseline_prefix(context.name),
+            naming.quarantine_prefix(context.name),
+            naming.findings_prefix(context.name),
+        )
+        self.quality.writes(naming.findings_prefix(context.name), naming.compacted_prefix(context.name))
+        state.read_by(self.quality)
         group = scheduler.CfnScheduleGroup(self, "Group", name=f"{context.name}--monitors")
-        self._schedule(context, group, self.drift, context.spec.drift.schedule, dead_letters)
+        for name, function in (("drift", self.drift), ("quality", self.quality)):
+            self._schedule(context, group, name, function, dead_letters)
 
     def _schedule(
         self,
         context: ModelContext,
         group: scheduler.CfnScheduleGroup,
+        name: str,
         function: PythonFunction,
-        expression: str,
         dead_letters: sqs.IQueue,
     ) -> None:
         role = iam.Role(
@@ -67,10 +87,10 @@ class Monitors(Construct):
         scheduler.CfnSchedule(
             function,
             "Schedule",
-            name=f"{context.name}--drift",
+            name=f"{context.name}--{name}",
             group_name=group.ref,
             description=f"Looks at {context.name}'s traffic",
-            schedule_expression=expression,
+            schedule_expression=context.spec.drift.schedule,
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=function.arn,

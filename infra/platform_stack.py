@@ -29,7 +29,7 @@ from watchkeeper.errors import ConfigError
 KEPT_PREFIXES = {
     "captures": ("capture/", "quarantine/"),
     "labels": ("labels/",),
-    "profiles": ("profiles/", "compacted/"),
+    "profiles": ("profiles/", "compacted/", "memory/"),
     "findings": ("findings/",),
     "training": ("training/",),
 }

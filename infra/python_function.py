@@ -127,6 +127,11 @@ class PythonFunction(Construct):
         acknowledge(self.function, {"AwsSolutions-L1": "The layers are built for this Python, from one lock."})
 
     @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self.function.function_name
+
+    @property
     def arn(self) -> str:
         """ARN of the function."""
         return self.function.function_arn

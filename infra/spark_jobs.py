@@ -102,3 +102,14 @@ class SparkJobs(Construct):
         self.baseline = SparkJob(self, context, "build_baseline", code)
         grants.read(context, self.baseline.role, training)
         grants.write(context, self.baseline.role, naming.baseline_prefix(context.name))
+        self.backfill = SparkJob(self, context, "backfill_profiles", code)
+        profiles = naming.profiles_prefix(context.name)
+        grants.read(
+            context,
+            self.backfill.role,
+            naming.capture_prefix(context.name),
+            naming.baseline_prefix(context.name),
+            profiles,
+        )
+        grants.read_attached(context, self.backfill.role)
+        grants.write(context, self.backfill.role, profiles, naming.quarantine_prefix(context.name))

@@ -63,9 +63,7 @@ def answers(context: ModelContext, role: str) -> str:
 
 
 def may_transform(context: ModelContext, role: iam.IRole) -> None:
-    """Run transform jobs of this model's SageMaker models and wait for them."""
+    """Run transform jobs of this model and wait for them."""
     may_run_sagemaker_jobs(role, "transform", context.name)
-    models = grants.arn("sagemaker", f"model/{context.name}--*")
-    grants.allow(role, ["sagemaker:CreateTransformJob"], [models], grants.BY_NAME)
     grants.use_key(context, role)
     grants.lend_key(context, role)

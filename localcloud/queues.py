@@ -91,12 +91,15 @@ class EventSources:
             return False
         if not messages:
             return False
-        failed = self._handle(mapping, function, queue, messages)
-        done = [message for message in messages if message["MessageId"] not in failed]
-        for message in done:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        if failed:
-            self.wake(queue, timedelta(seconds=int(queue.visibility_timeout)) + _MOMENT)
+        failed = {message["MessageId"] for message in messages}
+        try:
+            failed = self._handle(mapping, function, queue, messages)
+        finally:
+            if failed:  # whatever the reason: once they are visible again, somebody must read them
+                self.wake(queue, timedelta(seconds=int(queue.visibility_timeout)) + _MOMENT)
+        for message in messages:
+            if message["MessageId"] not in failed:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
     @staticmethod

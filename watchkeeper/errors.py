@@ -29,3 +29,7 @@ class DatasetError(WatchkeeperError):
 
 class RolloutError(WatchkeeperError):
     """A version cannot be rolled out or rolled back."""
+
+
+class ModelMonitorError(WatchkeeperError):
+    """A file in one of Model Monitor's formats cannot be read."""

@@ -1,21 +1,23 @@
 """What a monitor found in one window: a verdict, and for every column the evidence for it.
 
-A finding needs both evidence (a p-value, corrected over all columns) and size (an effect above its threshold). The same
-object is stored, turned into a message and drawn in a report.
+A finding needs both evidence (a p-value, corrected over the whole look) and size (an effect above its threshold). The
+same object is stored, turned into a message and drawn in a report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from watchkeeper import jsonio
 from watchkeeper.errors import ProfileError
 
-FORMAT = 1
+_GROUPS = ("features", "predictions", "joint")
+FORMAT = 2
+"""Format 1 had no joint findings, statistics, spans or `since`; it is still read."""
 
 
 class Verdict(StrEnum):
@@ -38,21 +40,24 @@ class Share:
 
 @dataclass(frozen=True)
 class Finding:
-    """One column compared with its baseline.
+    """One column, or several together, compared with the baseline.
 
     Attributes
     ----------
-    feature : the column's name
+    feature : the column's name, or of which columns together
     statistic : name of the strongest evidence, such as "mean", "missing" or "new categories"
     p_value : of the column, all its tests combined
-    corrected_p : the same, corrected over all columns of the look (Holm)
-    effect, threshold : size of the change and what it must exceed, on the scale of `measure`
-    measure : what `effect` is: "Jensen-Shannon distance" or "change of the share"
+    corrected_p : the same, corrected over all tests of the look: evidence when below the look's alpha
+    effect, threshold : size of the change and what it must exceed, on the scale of `measure`; worse when higher
+    measure : what `effect` is, such as "Jensen-Shannon distance" or "change of the share"
     drifted : evidence and size both
-    direction : "up", "down" or "" where neither fits
+    direction : where the values went: "up", "down" or "" where neither fits
     summary : the change in plain words
     n, baseline_n : rows observed in window and baseline
     shares : the bins or categories that contribute most, largest first
+    statistics : well-known statistics by name (see `drift.statistics`), for people and other tools
+    since : the earliest time from which on the column has been as it is, as far as the rows looked at tell
+    span : length of the time looked at
     """
 
     feature: str
@@ -68,6 +73,14 @@ class Finding:
     n: int
     baseline_n: int
     shares: tuple[Share, ...] = ()
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    since: datetime | None = None
+    span: timedelta | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Drift or not, of this column alone."""
+        return Verdict.DRIFT if self.drifted else Verdict.NO_DRIFT
 
     @property
     def score(self) -> float:
@@ -77,7 +90,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """The outcome of one look of the drift monitor."""
+    """The outcome of one look of the drift monitor.
+
+    Attributes
+    ----------
+    alpha : chance of any false alarm that the look had
+    joint : findings about several columns together
+    calibrated : healthy windows from which it is known how much such windows vary; 0 when rows are taken as independent
+    """
 
     model: str
     version: str
@@ -90,6 +110,8 @@ class Findings:
     verdict: Verdict
     features: tuple[Finding, ...] = ()
     predictions: tuple[Finding, ...] = ()
+    joint: tuple[Finding, ...] = ()
+    calibrated: int = 0
 
     @property
     def drifted(self) -> tuple[Finding, ...]:
@@ -102,6 +124,11 @@ class Findings:
         return _strongest(self.predictions)
 
     @property
+    def drifted_joint(self) -> tuple[Finding, ...]:
+        """What drifted of several columns together, strongest first."""
+        return _strongest(self.joint)
+
+    @property
     def feature_score(self) -> float:
         """The largest score of a feature."""
         return max((finding.score for finding in self.features), default=0.0)
@@ -111,10 +138,17 @@ class Findings:
         """The largest score of a prediction column."""
         return max((finding.score for finding in self.predictions), default=0.0)
 
+    @property
+    def joint_score(self) -> float:
+        """The largest score of several columns together."""
+        return max((finding.score for finding in self.joint), default=0.0)
+
     def to_json(self) -> bytes:
         """JSON bytes."""
         document = asdict(self)
         document |= {"format": FORMAT, "start": self.start.isoformat(), "end": self.end.isoformat()}
+        for name in _GROUPS:
+            document[name] = [_written(finding) for finding in getattr(self, name)]
         return jsonio.dumps(document)
 
     @classmethod
@@ -128,13 +162,13 @@ class Findings:
         """
         try:
             document = jsonio.loads(text)
-            if document.pop("format") != FORMAT:
-                raise ValueError(f"its format is not {FORMAT}")
+            if document.pop("format") not in (1, FORMAT):
+                raise ValueError(f"its format is neither 1 nor {FORMAT}")
             document["verdict"] = Verdict(document["verdict"])
             for name in ("start", "end"):
                 document[name] = datetime.fromisoformat(document[name])
-            for name in ("features", "predictions"):
-                document[name] = tuple(_finding(item) for item in document[name])
+            for name in _GROUPS:
+                document[name] = tuple(_finding(item) for item in document.get(name, ()))
             return cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProfileError(
@@ -142,8 +176,20 @@ class Findings:
             ) from error
 
 
+def _written(finding: Finding) -> dict[str, Any]:
+    document = asdict(finding)
+    document["since"] = None if finding.since is None else finding.since.isoformat()
+    document["span"] = None if finding.span is None else finding.span.total_seconds()
+    return document
+
+
 def _finding(document: Mapping[str, Any]) -> Finding:
-    return Finding(**{**document, "shares": tuple(Share(**share) for share in document["shares"])})
+    values = {**document, "shares": tuple(Share(**share) for share in document["shares"])}
+    if values.get("since") is not None:
+        values["since"] = datetime.fromisoformat(values["since"])
+    if values.get("span") is not None:
+        values["span"] = timedelta(seconds=values["span"])
+    return Finding(**values)
 
 
 def _strongest(findings: Iterable[Finding]) -> tuple[Finding, ...]:

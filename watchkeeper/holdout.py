@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper import payload
+from watchkeeper.capture import payload
+from watchkeeper.capture.prediction import NEGATIVE, POSITIVE, Prediction, PredictionReader, canonical_label
+from watchkeeper.cells import parse_number
 from watchkeeper.errors import DatasetError
-from watchkeeper.prediction import NEGATIVE, POSITIVE, Prediction, PredictionReader, canonical_label
 from watchkeeper.spec import ModelSpec, Task
-from watchkeeper.table import parse_number
 
 TRUE, FALSE = "1", "0"
 """Labels of a binary model in training sets and holdouts, however the data spell them."""

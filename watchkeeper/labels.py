@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from watchkeeper import jsonio, naming, payload
+from watchkeeper import jsonio, naming
+from watchkeeper.capture import payload
 from watchkeeper.errors import CaptureError
 
 

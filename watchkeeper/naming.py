@@ -38,6 +38,9 @@ class Metric(StrEnum):
     DRIFT_SCORE = "DriftScore"
     PREDICTION_DRIFT = "PredictionDrift"
     SUSPECT_VERSION = "SuspectVersion"
+    QUALITY_VIOLATIONS = "QualityViolations"
+    COMPLETENESS = "Completeness"
+    SKEWED_FEATURES = "SkewedFeatures"
 
 
 class AlarmKind(StrEnum):
@@ -46,6 +49,8 @@ class AlarmKind(StrEnum):
     DRIFT = "drift"
     PREDICTION_DRIFT = "prediction-drift"
     SUSPECT_VERSION = "suspect-version"
+    DATA_QUALITY = "data-quality"
+    TRAIN_SERVE_SKEW = "train-serve-skew"
     UNREADABLE_CAPTURE = "unreadable-capture"
     MISSING_CAPTURE = "missing-capture"
     DEAD_LETTERS = "dead-letters"
@@ -113,6 +118,21 @@ def baseline_key(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "baseline.json"
 
 
+def calibration_key(model: str, version: str) -> str:
+    """How much windows vary, as far as the baseline's own rows tell."""
+    return baseline_prefix(model, version) + "calibration.json"
+
+
+def memory_prefix(model: str) -> str:
+    """Prefix of what monitors keep from one look to the next."""
+    return f"memory/{model}/"
+
+
+def memory_key(model: str, baseline_id: str, monitor: str) -> str:
+    """What a monitor keeps from one look at this baseline to the next."""
+    return f"{memory_prefix(model)}{baseline_id}/{monitor}.json"
+
+
 def verification_key(model: str, version: str) -> str:
     """Recorded requests with the answers that the version gave, to verify a rollout."""
     return baseline_prefix(model, version) + "verification.json"
@@ -133,9 +153,24 @@ def findings_key(model: str, monitor: str, end: datetime) -> str:
     return f"{findings_prefix(model)}{monitor}/{end:%Y/%m/%d}/{end:%Y-%m-%dT%H%M%SZ}.json"
 
 
+def first_look_key(model: str, baseline_id: str) -> str:
+    """What the data-quality monitor saw when it first looked at traffic against a baseline."""
+    return f"{findings_prefix(model)}first-look/{baseline_id}.json"
+
+
+def model_monitor_key(model: str, end: datetime, file: str) -> str:
+    """Where a file in Model Monitor's formats is kept for the window that ends at `end` (UTC)."""
+    return f"{findings_prefix(model)}model-monitor/{end:%Y/%m/%d}/{end:%Y-%m-%dT%H%M%SZ}/{file}"
+
+
+def quarantine_prefix(model: str) -> str:
+    """Prefix of all unreadable records."""
+    return f"quarantine/{model}/"
+
+
 def quarantine_key(model: str, capture_key: str) -> str:
     """Where the unreadable records of one capture object are kept, with their reasons."""
-    return f"quarantine/{model}/{capture_key.removeprefix('capture/')}"
+    return f"{quarantine_prefix(model)}{capture_key.removeprefix('capture/')}"
 
 
 def run_prefix(model: str, run: str) -> str:

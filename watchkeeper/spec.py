@@ -32,11 +32,16 @@ class Task(StrEnum):
 
 
 class Kind(StrEnum):
-    """How a feature's values are read and profiled."""
+    """How a feature's values are read and profiled.
+
+    Of a text only its length in characters is kept. A timestamp is ISO 8601 text, or (milli)seconds since 1970.
+    """
 
     NUMBER = "number"
     INTEGER = "integer"
     CATEGORY = "category"
+    TEXT = "text"
+    TIMESTAMP = "timestamp"
 
 
 class InputFormat(StrEnum):
@@ -97,6 +102,32 @@ class DriftMonitor:
     window_hours: int
     false_alarms_per_month: float
     minimum_rows: int
+
+
+@dataclass(frozen=True)
+class QualityMonitor:
+    """The data-quality monitor: the shares of a window's rows that pass without a word, and when captures are late.
+
+    Attributes
+    ----------
+    missing : rise of a column's share of missing values over the baseline's
+    wrong_type, out_of_range, unknown_category, infinite : share of a column's values
+    unreadable : share of the captured records
+    gap_hours, lag_hours : hours without captures, between others and at the window's end; 0 never minds
+    alarms : whether a fault raises the alarm; it is always stored
+    constraints : the text of a Model Monitor `constraints.json` that windows must satisfy as well
+    """
+
+    missing: float = 0.05
+    wrong_type: float = 0.001
+    out_of_range: float = 0.01
+    unknown_category: float = 0.01
+    infinite: float = 0.0
+    unreadable: float = 0.01
+    gap_hours: int = 6
+    lag_hours: int = 3
+    alarms: bool = True
+    constraints: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +214,7 @@ class ModelSpec:
     retraining: Retraining
     rollout: Rollout
     attached: Attached | None = None
+    quality: QualityMonitor = QualityMonitor()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:

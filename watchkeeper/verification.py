@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from watchkeeper import jsonio
+from watchkeeper.capture.prediction import Prediction
 from watchkeeper.errors import RolloutError, WatchkeeperError
 from watchkeeper.holdout import read_answers
-from watchkeeper.prediction import Prediction
 from watchkeeper.spec import ModelSpec
 
 TOLERANCE = 1e-3

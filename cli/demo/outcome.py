@@ -11,9 +11,9 @@ from rich.table import Table
 from cli.console import console
 from cli.demo.stage import Stage
 from watchkeeper import naming
+from watchkeeper.aws.looks import DRIFT
 from watchkeeper.findings import Finding, Findings
-from watchkeeper.profile import Baseline, Profile
-from watchkeeper.profile.profile import merge_all
+from watchkeeper.profile import Baseline, Profile, merge_all
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
 
 HEALTHY, CHANGED, RECOVERED, FLAWED = "Before the change", "After the change", "On the new version", "Flawed version"
@@ -38,7 +38,7 @@ class Outcome:
     def mark(self, name: str) -> None:
         """Remember how things stand now, if the drift monitor has looked already."""
         s3, bucket, model = self.stage.cloud.client("s3"), self.stage.bucket, self.stage.model.name
-        keys = self._keys(f"{naming.findings_prefix(model)}drift/")
+        keys = self._keys(f"{naming.findings_prefix(model)}{DRIFT}/")
         if not keys:
             return
         findings = Findings.from_json(s3.get_object(Bucket=bucket, Key=keys[-1])["Body"].read())
@@ -54,7 +54,7 @@ class Outcome:
         for hour in naming.window_hours(findings.end, max(hours, 1)):
             for key in self._keys(naming.hour_prefix(self.stage.model.name, baseline.id, hour)):
                 body = self.stage.cloud.client("s3").get_object(Bucket=self.stage.bucket, Key=key)["Body"].read()
-                parts.append(Profile.from_json(body))
+                parts.append(baseline.read(body))
         return merge_all(parts, baseline.empty())
 
     def _keys(self, prefix: str) -> list[str]:

@@ -11,10 +11,10 @@ from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
 from watchkeeper.aws import deployed
 from watchkeeper.aws.store import Store, split_uri
+from watchkeeper.capture.prediction import Prediction
 from watchkeeper.errors import DatasetError
 from watchkeeper.gates import judge
 from watchkeeper.holdout import answer_numbers, read_answers, truth_numbers
-from watchkeeper.prediction import Prediction
 from watchkeeper.spec import ModelSpec, deployed_spec
 from watchkeeper.trainingset import HOLDOUT_LABELS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -11,16 +11,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
+from watchkeeper.aws.looks import DRIFT
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.registry import Serving
 from watchkeeper.aws.windows import StoredProfiles
-from watchkeeper.drift import compare, suspect_version
+from watchkeeper.drift import Calibration, Increment, Memory, closing, next_look, suspect_version
 from watchkeeper.findings import Findings, Verdict
 from watchkeeper.naming import Metric
 from watchkeeper.profile import Baseline
-from watchkeeper.spec import deployed_spec
-
-MONITOR = "drift"
+from watchkeeper.spec import ModelSpec, deployed_spec
 
 
 @observed
@@ -36,13 +35,33 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         emit(spec.name, end, {Metric.WINDOW_ROWS: 0})
         return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
     baseline = Baseline.from_json(stored)
-    hours = naming.window_hours(end, spec.drift.window_hours)
-    window = StoredProfiles(deployed.store(), baseline, end).window(hours)
-    findings = compare(baseline, window, spec.drift, start=hours[0], end=end)
-    key = naming.findings_key(spec.name, MONITOR, end)
+    findings, kept = next_look(baseline, _increments(spec, baseline, end), spec.drift, _memory(spec, baseline))
+    key = naming.findings_key(spec.name, DRIFT, end)
     deployed.store().put(key, findings.to_json())
+    deployed.store().put(naming.memory_key(spec.name, baseline.id, DRIFT), kept.to_json())
     emit(spec.name, end, _metrics(findings, serving, end))
     return _answer(findings, key)
+
+
+def _increments(spec: ModelSpec, baseline: Baseline, end: datetime) -> list[Increment]:
+    """The window, and those before it that are looked at together with it now."""
+    stored, length = StoredProfiles(deployed.store(), baseline, end), timedelta(hours=spec.drift.window_hours)
+    ends = [end - back * length for back in reversed(range(max(closing(end, length))))]
+    return [
+        Increment(last - length, last, stored.window(naming.window_hours(last, spec.drift.window_hours)))
+        for last in ends
+    ]
+
+
+def _memory(spec: ModelSpec, baseline: Baseline) -> Memory:
+    """What the looks before have left; before the first one, what the baseline's own rows tell."""
+    kept = deployed.store().get(naming.memory_key(spec.name, baseline.id, DRIFT))
+    if kept is not None:
+        return Memory.from_json(kept, baseline)
+    learned = deployed.store().get(naming.calibration_key(spec.name, baseline.version))
+    calibration = None if learned is None else Calibration.from_json(learned)
+    fits = calibration is not None and calibration.baseline == baseline.id
+    return Memory.blank(baseline, calibration if fits else None)
 
 
 def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric, float]:

@@ -12,13 +12,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_findings
+from watchkeeper.aws.looks import newest_findings, newest_quality
 from watchkeeper.message import (
     AlarmChange,
     Evidence,
     Kind,
     Message,
     Notice,
+    QualityEvidence,
     Severity,
     alarm_message,
     machine_message,
@@ -27,6 +28,7 @@ from watchkeeper.naming import AlarmKind
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 _EVIDENT = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
+_QUALITY = (AlarmKind.DATA_QUALITY, AlarmKind.TRAIN_SERVE_SKEW)
 _KINDS = {naming.alarm("", kind): kind for kind in AlarmKind}
 
 
@@ -64,11 +66,16 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
         before=datetime.fromisoformat(before["timestamp"]) if "timestamp" in before else at,
         reason=state.get("reason", ""),
     )
-    return alarm_message(spec, change, _evidence(spec, at) if change.raised and kind in _EVIDENT else None)
+    return alarm_message(spec, change, _evidence(spec, kind, at) if change.raised else None)
 
 
-def _evidence(spec: ModelSpec, at: datetime) -> Evidence | None:
+def _evidence(spec: ModelSpec, kind: AlarmKind, at: datetime) -> Evidence | QualityEvidence | None:
     store = deployed.store()
+    if kind in _QUALITY:
+        found = newest_quality(store, spec.name, at)
+        return found and QualityEvidence(found[1], f"s3://{store.bucket}/{found[0]}")
+    if kind not in _EVIDENT:
+        return None
     newest = newest_findings(store, spec.name, at)
     if newest is None:
         logger.warning("An alarm over drift, but no findings of its time")

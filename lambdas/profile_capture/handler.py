@@ -2,13 +2,13 @@
 
 The profile's key is derived from the object's, so that repeated and reordered events change nothing. Records that
 cannot be read go to quarantine with their reasons. A new baseline sends all captures of its version through here again.
+What is too much for a function is handed to the Spark job `backfill_profiles`, which writes the same.
 """
 
 from __future__ import annotations
 
-import base64
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,15 +16,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import jsonio, naming
-from watchkeeper.aws import deployed
+from watchkeeper.aws import deployed, profiling
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.store import Store
-from watchkeeper.capture import CaptureReader, Unreadable
 from watchkeeper.errors import CaptureError
 from watchkeeper.naming import CaptureKey, Metric
 from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
 
+LARGEST_BYTES = 1 << 30
+"""Two million captured rows, some 20 seconds here; a larger object is read by Spark, in pieces side by side."""
+MOST_READ_AGAIN = 10_000
+"""More captures than these, at the first baseline of a long history, are read by Spark."""
 _SENT_AT_ONCE = 10
 
 
@@ -45,11 +48,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[
 
 def _handle(notice: Mapping[str, Any]) -> None:
     spec = deployed_spec()
-    at = datetime.fromisoformat(notice["time"])
-    bucket, key = (
-        notice["detail"]["bucket"]["name"],
-        notice["detail"]["object"]["key"],
-    )  # EventBridge does not quote keys
+    captured = notice["detail"]["object"]
+    bucket, key = notice["detail"]["bucket"]["name"], captured["key"]  # EventBridge does not quote keys
     if key.startswith(naming.baseline_prefix(spec.name)):
         _read_again(spec, key, notice["time"])
         return
@@ -58,7 +58,10 @@ def _handle(notice: Mapping[str, Any]) -> None:
     except CaptureError as error:
         logger.warning("Skipped an object that is no capture", reason=str(error))
         return
-    _profile(spec, deployed.store(bucket), capture, at)
+    if captured.get("size", 0) > LARGEST_BYTES:
+        _hand_over(capture.version, capture.hour, capture.hour)
+    else:
+        _profile(spec, deployed.store(bucket), capture, datetime.fromisoformat(notice["time"]))
 
 
 def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) -> None:
@@ -68,57 +71,57 @@ def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) 
     if stored is None:
         logger.info("No baseline yet; the capture is read when there is one", version=capture.version)
         return
-    lines = source.lines(capture.key)
-    if lines is None:
+    chunks = source.chunks(capture.key)
+    if chunks is None:
         logger.warning("The capture is gone", key=capture.key)
         return
     baseline = Baseline.from_json(stored)
-    profile, unreadable = baseline.empty(), list[Unreadable]()
-    for block in CaptureReader(spec).blocks(lines):
-        profile = profile.merge(baseline.observe(block))
-        unreadable.extend(block.unreadable)
-    if unreadable:
-        data.put(naming.quarantine_key(spec.name, capture.key), _quarantined(spec, unreadable))
-    data.put(naming.profile_key(spec.name, baseline.id, capture), profile.to_json())
+    observed = profiling.observe(spec, baseline, chunks)
+    profiling.write(spec, baseline, data, capture, observed)
+    profile = observed.profile
     emit(spec.name, at, {Metric.ROWS_PROFILED: profile.rows, Metric.UNREADABLE_RECORDS: profile.unreadable})
     logger.info("Profiled", key=capture.key, rows=profile.rows, unreadable=profile.unreadable)
 
 
-def _quarantined(spec: ModelSpec, unreadable: Iterable[Unreadable]) -> bytes:
-    """One JSON line a record. Of a model with personal fields the reasons alone: the bytes may hold those fields."""
-    keep_bytes = not any(feature.personal for feature in spec.features)
-    lines = []
-    for record in unreadable:
-        entry: dict[str, Any] = {"line": record.line, "reason": record.reason}
-        if keep_bytes:
-            entry["record"] = base64.b64encode(record.raw).decode()
-        lines.append(jsonio.dumps(entry))
-    return b"\n".join(lines) + b"\n"
-
-
 def _read_again(spec: ModelSpec, key: str, time: str) -> None:
-    """Send every recent capture of a version through the queue, now that it has a baseline."""
+    """Have every recent capture of a version profiled, now that it has a baseline."""
     version = key.removeprefix(naming.baseline_prefix(spec.name)).partition("/")[0]
     if key != naming.baseline_key(spec.name, version):
         return
     since = datetime.fromisoformat(time) - timedelta(days=spec.retraining.window_days)
-    entries = [
-        {"time": time, "detail": {"bucket": {"name": bucket}, "object": {"key": capture}}}
+    found = [
+        (bucket, capture)
         for bucket, prefix in spec.captures(os.environ["BUCKET"], version)
-        for capture in deployed.store(bucket).keys(prefix)
-        if _is_capture(spec, capture, since)
+        for listed in deployed.store(bucket).keys(prefix)
+        if (capture := _recent(spec, listed, since)) is not None
     ]
-    for start in range(0, len(entries), _SENT_AT_ONCE):
-        _send(entries[start : start + _SENT_AT_ONCE])
-    logger.info("A new baseline: its version's captures are read again", version=version, captures=len(entries))
+    if len(found) > MOST_READ_AGAIN:
+        hours = [capture.hour for _, capture in found]
+        _hand_over(version, min(hours), max(hours))
+    else:
+        entries = [
+            {"time": time, "detail": {"bucket": {"name": bucket}, "object": {"key": capture.key}}}
+            for bucket, capture in found
+        ]
+        for start in range(0, len(entries), _SENT_AT_ONCE):
+            _send(entries[start : start + _SENT_AT_ONCE])
+    logger.info("A new baseline: its version's captures are read again", version=version, captures=len(found))
 
 
-def _is_capture(spec: ModelSpec, key: str, since: datetime) -> bool:
-    """Whether the key is a capture's, and nobody looks back further than that: an owner may keep theirs for years."""
+def _recent(spec: ModelSpec, key: str, since: datetime) -> CaptureKey | None:
+    """The capture, unless it is older than anybody looks back: an owner may keep theirs for years."""
     try:
-        return spec.parse_capture_key(key).hour >= since
+        capture = spec.parse_capture_key(key)
     except CaptureError:
-        return False
+        return None
+    return capture if capture.hour >= since else None
+
+
+def _hand_over(version: str, first: datetime, last: datetime) -> None:
+    """Let Spark profile what has no profile in these hours. While too many such jobs run, the message comes again."""
+    span = {"--FROM": first.isoformat(), "--TO": (last + timedelta(hours=1)).isoformat()}
+    deployed.client("glue").start_job_run(JobName=os.environ["BACKFILL_JOB"], Arguments={"--VERSION": version, **span})
+    logger.info("Handed over to Spark", version=version, first=first.isoformat(), last=last.isoformat())
 
 
 def _send(entries: list[dict[str, Any]]) -> None:

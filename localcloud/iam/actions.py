@@ -83,8 +83,8 @@ def needs_of(call: Call, place: Place) -> list[Need]:
     name_resource = _RESOURCES.get(call.service)
     resource = name_resource(call, place) if name_resource else "*"
     needs = [Need(action, resource, dict(_context(call)))]
-    if call.service == "sagemaker" and call.operation.startswith("Create") and call.parameters.get("Tags"):
-        needs.append(Need("sagemaker:AddTags", resource))
+    if call.service == "sagemaker":
+        needs += _more_of_sagemaker(call, action, resource, place)
     return needs
 
 
@@ -189,6 +189,15 @@ def _sagemaker(call: Call, place: Place) -> str:
         if call.parameters.get(name):
             return place.full("sagemaker", prefix, str(call.parameters[name]))
     return str(call.parameters.get("ResourceArn") or "*")
+
+
+def _more_of_sagemaker(call: Call, action: str, resource: str, place: Place) -> Iterator[Need]:
+    """What a call needs beside the action on its first resource."""
+    if call.operation in ("CreateEndpoint", "UpdateEndpoint"):
+        config = str(call.parameters["EndpointConfigName"])
+        yield Need(action, place.full("sagemaker", _SAGEMAKER["EndpointConfigName"], config))
+    if call.operation.startswith("Create") and call.parameters.get("Tags"):
+        yield Need("sagemaker:AddTags", resource)
 
 
 def _glue(call: Call, place: Place) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -122,9 +123,16 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     baseline = Baseline.from_json(stored)
     captured = [capture_record(request.body, "0.5") for request in traffic.requests(table, "x")]
     profile = baseline.empty()
-    for block in CaptureReader(spec).blocks(captured, block_rows=700):
+    for block in CaptureReader(spec).blocks(line + b"\n" for line in captured):
         profile = profile.merge(baseline.observe(block))
     assert profile.features == baseline.reference.features
+    assert profile.joint is not None
+    assert baseline.reference.joint is not None
+    assert np.array_equal(profile.joint.products[:-1, :-1], baseline.reference.joint.products[:-1, :-1])
+    # and the holdout's predictions belong to its rows
+    assert baseline.reference.joint.rows == 3000
+    assert baseline.binning.joint is not None
+    assert baseline.binning.joint.prediction == PREDICTED_SCORE
     income, home = baseline.reference.features["income"], baseline.reference.features["home"]
     assert isinstance(income, NumberProfile)
     assert isinstance(home, CategoryProfile)

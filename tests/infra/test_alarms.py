@@ -79,8 +79,20 @@ def test_more_points_than_periods_are_refused_by_name() -> None:
 
 def test_a_verdict_holds_until_the_next_one(shipped: Assembly) -> None:
     # then
-    for kind in (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION):
+    for kind in (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION, AlarmKind.DATA_QUALITY):
         assert alarms(shipped.model())[naming.alarm(MODEL, kind)]["TreatMissingData"] == "ignore"
+
+
+def test_without_its_alarm_the_quality_of_data_is_looked_at_all_the_same(synthesize: Synthesizer) -> None:
+    # given
+    template = synthesize({"monitors.data_quality.alarm": False}).model()
+    # then
+    of_quality = {naming.alarm(MODEL, kind) for kind in (AlarmKind.DATA_QUALITY, AlarmKind.TRAIN_SERVE_SKEW)}
+    assert not of_quality & alarms(template).keys()
+    assert {s["Properties"]["Name"] for s in of_type(template, "AWS::Scheduler::Schedule").values()} == {
+        f"{MODEL}--drift",
+        f"{MODEL}--quality",
+    }
 
 
 def test_the_alarm_over_functions_and_machines_covers_them_all(shipped: Assembly) -> None:
@@ -91,7 +103,10 @@ def test_the_alarm_over_functions_and_machines_covers_them_all(shipped: Assembly
         for kind in (AlarmKind.FUNCTION_ERRORS, AlarmKind.AUTOMATION_FAILED, AlarmKind.DEAD_LETTERS)
     }
     # then
-    assert len(dimension[AlarmKind.FUNCTION_ERRORS]) == len(of_type(template, "AWS::Lambda::Function"))
+    deciders = {name for name in functions(template) if name.startswith("<Deciders")}
+    called = " ".join(map(str, machines(template).values()))
+    assert all(f"{name[:-1]}.Arn>" in called for name in deciders)  # whose failures are their machines'
+    assert dimension[AlarmKind.FUNCTION_ERRORS] == functions(template) - deciders
     assert len(dimension[AlarmKind.AUTOMATION_FAILED]) == len(machines(template))
     dead = {
         text(q["Properties"]["RedrivePolicy"]["deadLetterTargetArn"])
@@ -99,6 +114,10 @@ def test_the_alarm_over_functions_and_machines_covers_them_all(shipped: Assembly
         if "RedrivePolicy" in q["Properties"]
     }
     assert len(dimension[AlarmKind.DEAD_LETTERS]) == len(dead) + 1  # and the queue of undelivered events
+
+
+def functions(template: Template) -> set[str]:
+    return {f"<{name}>" for name in of_type(template, "AWS::Lambda::Function")}
 
 
 def rules(template: Template) -> list[Template]:
@@ -210,13 +229,15 @@ def test_a_function_that_is_told_may_be_called_by_the_topics(synthesize: Synthes
     assert [p["Principal"] for p in permissions] == ["sns.amazonaws.com"] * 2
 
 
-def test_the_monitor_is_told_the_time_of_its_look(shipped: Assembly) -> None:
+def test_the_monitors_are_told_the_time_of_their_look(shipped: Assembly) -> None:
     # given
-    target = only(shipped.model(), "AWS::Scheduler::Schedule")["Target"]
+    targets = [s["Properties"]["Target"] for s in of_type(shipped.model(), "AWS::Scheduler::Schedule").values()]
     # then
-    assert json.loads(target["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
-    assert target["DeadLetterConfig"]["Arn"]
-    assert target["RetryPolicy"]["MaximumRetryAttempts"] >= 1
+    assert len(targets) == 2
+    for target in targets:
+        assert json.loads(target["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
+        assert target["DeadLetterConfig"]["Arn"]
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] >= 1
 
 
 def test_captures_are_profiled_in_batches_whose_failures_are_told_apart(shipped: Assembly) -> None:

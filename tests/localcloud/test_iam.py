@@ -177,6 +177,16 @@ def test_tagging_what_one_creates_needs_a_grant_of_its_own(local: LocalCloud) ->
     assert "sagemaker:AddTags on resource" in message
 
 
+def test_an_endpoint_is_updated_to_a_config_only_with_a_grant_on_both(local: LocalCloud) -> None:
+    # given
+    endpoint = allow("sagemaker:UpdateEndpoint", "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e")
+    client = as_role(local, "half", endpoint)("sagemaker")
+    # then
+    code, message = error_of(client.update_endpoint, EndpointName="e", EndpointConfigName="c")
+    assert code == "AccessDeniedException"
+    assert "sagemaker:UpdateEndpoint on resource: arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/c" in message
+
+
 ENCRYPTED: dict[str, Any] = {
     "Resources": {
         "Key": {

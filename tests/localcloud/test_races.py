@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from inprocess import Embedded, embedded
 
-from localcloud import cron
+from localcloud import cron, queues
 from localcloud.clock import Timer
 from localcloud.cloudwatch.alarms import AlarmBook, Change
 from localcloud.cloudwatch.store import MetricId, MetricStore, single
@@ -78,6 +78,28 @@ def test_nobody_can_add_a_message_while_another_is_deleted(found: Embedded) -> N
     made.delete_message(handle)
     # then it could not, so it is not lost with the old list of messages
     assert set(free) == {False}
+
+
+def test_messages_whose_reader_fails_by_itself_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a batch that the embedded AWS cannot hand over, by a mistake of its own
+    def mistaken(function: Any, body: bytes) -> None:
+        raise TypeError("ours")
+
+    appointments: list[timedelta] = []
+    clock = SimpleNamespace(after=lambda delay, action, name: appointments.append(delay))
+    cloud: Any = SimpleNamespace(clock=clock, url="", account="", region="", client_as=lambda *_, **__: None)
+    sources = queues.EventSources(cloud)
+    message = {"MessageId": "1", "ReceiptHandle": "r", "Body": "{}", "MD5OfBody": ""}
+    monkeypatch.setattr(sources, "_receive", lambda *_: [message])
+    monkeypatch.setattr(queues, "find_function", lambda *_: SimpleNamespace(role="r", function_name="f"))
+    monkeypatch.setattr(queues.lambda_runtime, "service", lambda: SimpleNamespace(invoke=mistaken))
+    mapping = SimpleNamespace(function_arn="f", batch_size=1)
+    source = SimpleNamespace(name="q", queue_arn="arn:q", visibility_timeout="30")
+    # when
+    with pytest.raises(TypeError):
+        sources._batch(mapping, source)
+    # then
+    assert [delay >= timedelta(seconds=30) for delay in appointments] == [True]
 
 
 def test_a_schedule_that_is_deleted_in_the_moment_in_which_it_fires_stays_deleted() -> None:

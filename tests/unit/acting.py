@@ -20,8 +20,7 @@ from watchkeeper import naming
 from watchkeeper.aws import deployed
 from watchkeeper.capture import Block
 from watchkeeper.findings import Finding, Findings, Verdict
-from watchkeeper.profile import Baseline
-from watchkeeper.profile.profile import Binning
+from watchkeeper.profile import Baseline, Binning
 from watchkeeper.rollout import BASE_ENVIRONMENT, ServingSettings, endpoint_config_parameters
 from watchkeeper.table import NumberColumn
 

@@ -21,7 +21,7 @@ from watchkeeper.table import CategoryColumn, NumberColumn
 
 
 def read(*lines: bytes, **changes: object) -> Block:
-    blocks = list(CaptureReader(model_spec(**changes)).blocks(lines))
+    blocks = list(CaptureReader(model_spec(**changes)).blocks([b"\n".join(lines)]))
     assert len(blocks) == 1
     return blocks[0]
 
@@ -149,11 +149,11 @@ def test_batch_transform_and_requests_without_an_answer_are_read():
     silent = capture_record("32,6.5,own", None)
 
     # when both are read
-    block = read(batch, silent)
+    answered, unanswered = CaptureReader(model_spec()).blocks([batch + b"\n" + silent])
 
-    # then both rows are there, and one prediction
-    assert values(block, "age") == [31.0, 32.0]
-    assert values(block, PREDICTED_SCORE) == [0.4]
+    # then both rows are there, but never rows with and without an answer in one block
+    assert (values(answered, "age"), values(answered, PREDICTED_SCORE)) == ([31.0], [0.4])
+    assert (values(unanswered, "age"), values(unanswered, PREDICTED_SCORE)) == ([32.0], [])
 
 
 @pytest.mark.parametrize(
@@ -222,18 +222,6 @@ def test_personal_features_are_read_over():
     # then the field is in no column
     assert set(block.features) == {"age", "home"}
     assert values(block, "home") == ["rent"]
-
-
-def test_long_captures_are_read_in_bounded_blocks():
-    # given 1,000 records of 2 rows
-    lines = (capture_record(f"{i},1,a\n{i},2,b", "0.1\n0.2") for i in range(1000))
-
-    # when they are read in blocks of 300 rows
-    blocks = list(CaptureReader(model_spec()).blocks(lines, block_rows=300))
-
-    # then no block holds much more, and nothing is lost
-    assert max(block.rows for block in blocks) <= 301
-    assert sum(block.rows for block in blocks) == 2000
 
 
 def test_glue_without_orjson_reads_alike(monkeypatch: pytest.MonkeyPatch):

@@ -200,3 +200,20 @@ def test_the_readme_model_is_valid() -> None:
     model = parse(page.split("```yaml\n")[1].split("```")[0], "README.md")
     # then
     assert model.name == "credit-risk"
+
+
+def test_a_constraints_file_is_checked_when_it_is_named_and_deployed_with_the_model(tmp_path: Path) -> None:
+    # given
+    file = tmp_path / "constraints.json"
+    section = f"monitors:\n  data_quality:\n    alarm: false\n    missing: 0.2\n    constraints: {file}\n"
+    missing = problem_of(SHORTEST + section)
+    file.write_text('{"features": [{"name": 3}]}')
+    wrong = problem_of(SHORTEST + section)
+    file.write_text('{"features": [{"name": "age", "completeness": 1.0}]}')
+    # when
+    quality = parse(SHORTEST + section, "models/x.yaml").spec().quality
+    # then
+    assert "constraints.json cannot be read (No such file or directory): name an existing" in missing
+    assert "models/x.yaml:15: monitors.data_quality.constraints:" in wrong
+    assert "features[0].name is 3, but must be a text" in wrong
+    assert (quality.alarms, quality.missing, quality.constraints) == (False, 0.2, file.read_text())

@@ -24,7 +24,7 @@ from watchkeeper.aws import deployed
 from watchkeeper.capture import CaptureReader
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Findings
-from watchkeeper.profile import Baseline, Binning, Profile
+from watchkeeper.profile import Baseline, Binning
 from watchkeeper.spec import Attached, Feature, Gate, Kind, ModelSpec, Output, Task
 from watchkeeper.trainingset import Manifest, Split
 
@@ -95,7 +95,7 @@ def keys(s3: Any, prefix: str) -> list[str]:
 
 
 def put_baseline(s3: Any, version: str = "v1", rows: int = 3000) -> Baseline:
-    (block,) = CaptureReader(model_spec()).blocks(records(rows, seed=1))
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(records(rows, seed=1))])
     base = Baseline.build("credit", version, HOUR, Binning.fit(block.features, block.predictions), [block])
     s3.put_object(Bucket=BUCKET, Key=naming.baseline_key("credit", version), Body=base.to_json())
     return base
@@ -131,7 +131,7 @@ def test_a_capture_is_profiled_and_its_bad_records_are_quarantined(aws, capsys):
 
     # then there is one profile, the record is in quarantine with its reason, and both are counted at the event's time
     (stored,) = keys(aws, "profiles/")
-    profile = Profile.from_json(get(aws, stored))
+    profile = base.read(get(aws, stored))
     assert stored.startswith(f"profiles/credit/{base.id}/2026/11/21/10/")
     assert (profile.rows, profile.unreadable) == (50, 1)
     (entry,) = get(aws, naming.quarantine_key("credit", KEY)).splitlines()
@@ -218,7 +218,7 @@ def test_captures_of_an_attached_endpoint_are_read_in_its_owner_s_bucket_and_in_
     for key in (theirs, *others):
         aws.put_object(Bucket="theirs", Key=key, Body=b"\n".join(records(2, seed=3)))
     put(aws, KEY, records(3, seed=4))
-    put_baseline(aws)
+    base = put_baseline(aws)
 
     # when the baseline's event arrives, and what it sends is handled
     assert profile_capture.handler({"Records": [message(naming.baseline_key("credit", "v1"))]}, CONTEXT) == ALL_WELL
@@ -227,7 +227,7 @@ def test_captures_of_an_attached_endpoint_are_read_in_its_owner_s_bucket_and_in_
     assert profile_capture.handler({"Records": received}, CONTEXT) == ALL_WELL
 
     # then both captures are profiled as version 1's, and nothing else is
-    profiles = [Profile.from_json(get(aws, key)) for key in keys(aws, "profiles/")]
+    profiles = [base.read(get(aws, key)) for key in keys(aws, "profiles/")]
     assert sorted(profile.rows for profile in profiles) == [2, 3]
 
 
@@ -314,7 +314,7 @@ def test_a_version_on_probation_is_suspect_when_its_predictions_alone_drift(aws,
     answer = monitor(hours)
 
     # then the predictions are named, and the version is suspect only on probation and with a way back
-    assert set(answer["drifted"]) == {"predicted label", "predicted score"}
+    assert set(answer["drifted"]) == {"predicted label", "predicted score", "confidence"}
     emitted = metrics(capsys)
     assert emitted["PredictionDrift"] > 1
     assert emitted["SuspectVersion"] == suspect

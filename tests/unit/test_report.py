@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from watchkeeper.profile import CategoryBinning, NumberBinning
+from watchkeeper.profile import fit_column, observe_column
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
 from watchkeeper.table import CategoryColumn, NumberColumn
 
@@ -22,8 +22,9 @@ def numbers(values: object) -> NumberColumn:
 def report(name: str = "income") -> Report:
     generator = np.random.default_rng(1)
     before = numbers(generator.normal(size=5000))
-    binning = NumberBinning.fit(before)
-    series = [Series("baseline", binning.observe(before)), Series("after", binning.observe(numbers(before.values + 1)))]
+    binning = fit_column(before)
+    after = observe_column(binning, numbers(before.values + 1))
+    series = [Series("baseline", observe_column(binning, before)), Series("after", after)]
     return Report(
         model="credit-risk",
         subtitle="a test",
@@ -56,10 +57,14 @@ def test_hostile_text_stays_text() -> None:
 @pytest.mark.parametrize("values", [[], [1.0], [1.0] * 50, list(range(5)) * 9, [0.0, 1e300, -1e300] * 40])
 def test_a_plot_of_any_numbers_is_well_formed(values: list[float]) -> None:
     # given
-    binning = NumberBinning.fit(numbers(values))
+    binning = fit_column(numbers(values))
     # when
     svg = distribution(
-        binning, [Series("baseline", binning.observe(numbers(values))), Series("after", binning.empty())]
+        binning,
+        [
+            Series("baseline", observe_column(binning, numbers(values))),
+            Series("after", observe_column(binning, numbers([]))),
+        ],
     )
     # then
     assert ElementTree.fromstring(svg).tag == "svg"
@@ -68,10 +73,12 @@ def test_a_plot_of_any_numbers_is_well_formed(values: list[float]) -> None:
 
 def test_a_plot_of_categories_shows_the_largest_and_what_is_new() -> None:
     # given
-    binning = CategoryBinning.fit(CategoryColumn(("rent",) * 80 + ("own & <co>",) * 20, invalid=0))
-    window = binning.observe(CategoryColumn(("rent",) * 50 + ("van",) * 50, invalid=0))
+    binning = fit_column(CategoryColumn.of(("rent",) * 80 + ("own & <co>",) * 20, invalid=0))
+    window = observe_column(binning, CategoryColumn.of(("rent",) * 50 + ("van",) * 50, invalid=0))
     # when
-    svg = distribution(binning, [Series("baseline", binning.empty()), Series("after", window)])
+    svg = distribution(
+        binning, [Series("baseline", observe_column(binning, CategoryColumn.of([]))), Series("after", window)]
+    )
     # then
     words = [element.text for element in ElementTree.fromstring(svg).iter("text")]
     assert words == ["rent", "new"]

@@ -34,7 +34,7 @@ def rows(n: int, seed: int) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def baseline() -> Baseline:
-    (block,) = CaptureReader(model_spec()).blocks(rows(2000, seed=1))
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(rows(2000, seed=1))])
     return Baseline.build("credit", "v1", HOUR, Binning.fit(block.features, block.predictions), [block])
 
 
@@ -59,7 +59,7 @@ class Counting(Store):
 
 
 def part(baseline: Baseline, n: int, seed: int) -> Profile:
-    (block,) = CaptureReader(model_spec()).blocks(rows(n, seed))
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(rows(n, seed))])
     return baseline.observe(block)
 
 
@@ -146,8 +146,8 @@ def test_it_is_known_how_much_there_is_to_read(store: Store, baseline: Baseline)
 def test_the_days_of_a_long_window_are_listed_once_each(store: Store, baseline: Baseline, monkeypatch: Any):
     # given
     listed: list[str] = []
-    original = Store.tagged
-    monkeypatch.setattr(Store, "tagged", lambda self, prefix: (listed.append(prefix), original(self, prefix))[1])
+    original = Store.listed
+    monkeypatch.setattr(Store, "listed", lambda self, prefix: (listed.append(prefix), original(self, prefix))[1])
     hours = naming.window_hours(HOUR, 72)
     # when
     StoredProfiles(store, baseline, LATER).window(hours)

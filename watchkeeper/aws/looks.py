@@ -1,25 +1,37 @@
-"""The drift monitor's findings, by time."""
+"""What the monitors found, by time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from watchkeeper import naming
 from watchkeeper.aws.store import Store
 from watchkeeper.findings import Findings
+from watchkeeper.quality import Quality
 
-MONITOR = "drift"
+DRIFT, QUALITY = "drift", "quality"
+"""The monitors, as keys name them."""
 _DAYS_BACK = 2
 """Looks are at most a day apart, and an alarm follows its look within minutes."""
 
 
 def newest_findings(store: Store, model: str, until: datetime) -> tuple[str, Findings] | None:
     """Key and content of the newest findings of a window that ended by `until`; None when there is none of late."""
-    last = naming.findings_key(model, MONITOR, until)
+    return next(((key, Findings.from_json(stored)) for key, stored in _newest(store, model, DRIFT, until)), None)
+
+
+def newest_quality(store: Store, model: str, until: datetime) -> tuple[str, Quality] | None:
+    """The same of the data-quality monitor."""
+    return next(((key, Quality.from_json(stored)) for key, stored in _newest(store, model, QUALITY, until)), None)
+
+
+def _newest(store: Store, model: str, monitor: str, until: datetime) -> Iterator[tuple[str, bytes]]:
+    """Outcomes of looks, newest first."""
+    last = naming.findings_key(model, monitor, until)
     for back in range(_DAYS_BACK + 1):
-        day = naming.findings_key(model, MONITOR, until - timedelta(days=back)).rpartition("/")[0]
+        day = naming.findings_key(model, monitor, until - timedelta(days=back)).rpartition("/")[0]
         for key in sorted((key for key in store.keys(f"{day}/") if key <= last), reverse=True):
             stored = store.get(key)
             if stored is not None:
-                return key, Findings.from_json(stored)
-    return None
+                yield key, stored

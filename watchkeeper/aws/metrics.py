@@ -14,6 +14,8 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 
 from watchkeeper.naming import MODEL_DIMENSION, NAMESPACE, Metric
 
+_UNITS = {Metric.DRIFT_SCORE: "None", Metric.COMPLETENESS: "Percent"}
+
 
 def emit(model: str, at: datetime, values: Mapping[Metric, float]) -> None:
     """Publish metrics of one model; the model is their only dimension."""
@@ -25,5 +27,5 @@ def emit(model: str, at: datetime, values: Mapping[Metric, float]) -> None:
         warnings.filterwarnings("ignore", message="This metric doesn't meet the requirements")
         metrics.set_timestamp(int(at.timestamp() * 1000))
     for metric, value in values.items():
-        metrics.add_metric(name=metric.value, unit="None" if "Score" in metric.value else "Count", value=value)
+        metrics.add_metric(name=metric.value, unit=_UNITS.get(metric, "Count"), value=value)
     metrics.flush_metrics()

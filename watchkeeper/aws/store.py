@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _READERS = 16
+
+
+class Listed(NamedTuple):
+    """An object: its key, its entity tag, which changes with its content, and its size in bytes."""
+
+    key: str
+    tag: str
+    size: int
 
 
 class Store:
@@ -39,14 +47,14 @@ class Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in order, however many."""
-        return (key for key, _ in self.tagged(prefix))
+        return (item.key for item in self.listed(prefix))
 
-    def tagged(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Key and entity tag, which changes with the content, of every object under a prefix, in order of keys."""
+    def listed(self, prefix: str) -> Iterator[Listed]:
+        """Every object under a prefix, in order of keys."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         for page in pages:
             for item in page.get("Contents", ()):
-                yield item["Key"], item["ETag"]
+                yield Listed(item["Key"], item["ETag"], item["Size"])
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
         """The bytes of many objects, read side by side, in order; objects that have gone are left out."""

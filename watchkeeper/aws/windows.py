@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 
 from watchkeeper import jsonio, naming
 from watchkeeper.aws.store import Store
-from watchkeeper.profile import Baseline, Profile
-from watchkeeper.profile.profile import merge_all
+from watchkeeper.profile import Baseline, Profile, merge_all
 
 FORMAT = 1
 _STILL_OPEN = timedelta(hours=1)
@@ -61,10 +60,10 @@ class StoredProfiles:
         for day in sorted(days):
             whole = len(days[day]) > 1
             prefixes = [self._day_prefix(day)] if whole else [self._hour_prefix(hour) for hour in days[day]]
-            listed = [item for prefix in prefixes for item in self.store.tagged(prefix)]
+            listed = [item for prefix in prefixes for item in self.store.listed(prefix)]
             for hour in sorted(days[day]):
                 prefix = self._hour_prefix(hour)
-                if names := {key: tag for key, tag in listed if key.startswith(prefix)}:
+                if names := {item.key: item.tag for item in listed if item.key.startswith(prefix)}:
                     found[hour] = names
         return found
 
@@ -73,14 +72,20 @@ class StoredProfiles:
             return self._merged(parts)
         key = self._compacted_key(hour)
         stored = self.store.get(key)
-        compacted = None if stored is None else _read(stored, parts)
+        compacted = None if stored is None else self._read(stored, parts)
         if compacted is None:
             compacted = self._merged(parts)
             self.store.put(key, _written(compacted, parts))
         return compacted
 
+    def _read(self, stored: bytes, parts: Mapping[str, str]) -> Profile | None:
+        """The compacted profile; None when it was made of other parts than there are now, or in another way."""
+        head, _, profile = stored.partition(b"\n")
+        made_of = jsonio.loads(head)
+        return self.baseline.read(profile) if made_of == {"format": FORMAT, "parts": dict(parts)} else None
+
     def _merged(self, keys: Iterable[str]) -> Profile:
-        return merge_all((Profile.from_json(data) for data in self.store.get_many(keys)), self.baseline.empty())
+        return merge_all((self.baseline.read(data) for data in self.store.get_many(keys)), self.baseline.empty())
 
     def _day_prefix(self, day: datetime) -> str:
         return naming.day_prefix(self.baseline.model, self.baseline.id, day)
@@ -95,10 +100,3 @@ class StoredProfiles:
 def _written(profile: Profile, parts: Mapping[str, str]) -> bytes:
     """A line with what the hour is made of, and a line with its profile."""
     return jsonio.dumps({"format": FORMAT, "parts": dict(sorted(parts.items()))}) + b"\n" + profile.to_json()
-
-
-def _read(stored: bytes, parts: Mapping[str, str]) -> Profile | None:
-    """The compacted profile; None when it was made of other parts than there are now, or in another way."""
-    head, _, profile = stored.partition(b"\n")
-    made_of = jsonio.loads(head)
-    return Profile.from_json(profile) if made_of == {"format": FORMAT, "parts": dict(parts)} else None

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from watchkeeper import spec
 from watchkeeper.config.durations import Duration, render_duration
+from watchkeeper.errors import ModelMonitorError
 from watchkeeper.spec import InputFormat, Kind, Strategy, Task
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -28,6 +29,7 @@ HTTPS_URL = r"^https://.+$"
 KMS_ARN = r"^arn:[^:]+:kms:[^:]+:\d{12}:key/.+$"
 
 Percent = Annotated[int, Field(ge=0, le=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Severity = Literal["warning", "critical"]
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 """Text that a person may well write as a number in YAML, such as `positive: 1`."""
@@ -174,10 +176,53 @@ class Drift(Section):
         return value
 
 
+class DataQuality(Section):
+    """Holds each window against the baseline's columns, and against a team's own Model Monitor constraints.
+
+    Shares are of a column's values; looks and windows are those of the drift monitor.
+    """
+
+    alarm: bool = Field(True, description="Whether faults raise an alarm; they are stored in any case.")
+    constraints: Path | None = Field(
+        None, description="A Model Monitor constraints.json, relative to the project's root."
+    )
+    missing: Share = Field(0.05, description="How far a share of missing values may be above the baseline's.")
+    wrong_type: Share = Field(0.001, description="Values of the wrong type.")
+    out_of_range: Share = Field(0.01, description="Values outside the baseline's range.")
+    unknown_category: Share = Field(0.01, description="Categories that the baseline does not know.")
+    infinite: Share = Field(0.0, description="Infinite values.")
+    unreadable: Share = Field(0.01, description="Captured records that cannot be read.")
+    capture_gap: int = Field(6, ge=0, le=720, description="Hours without captures amid others; 0 never minds.")
+    capture_lag: int = Field(3, ge=0, le=720, description="Hours without captures up to a look; 0 never minds.")
+
+    @field_validator("constraints")
+    @classmethod
+    def _constraints_can_be_read(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            _constraints(value)
+        return value
+
+    def spec(self) -> spec.QualityMonitor:
+        """The running parts' view of this section."""
+        return spec.QualityMonitor(
+            missing=self.missing,
+            wrong_type=self.wrong_type,
+            out_of_range=self.out_of_range,
+            unknown_category=self.unknown_category,
+            infinite=self.infinite,
+            unreadable=self.unreadable,
+            gap_hours=self.capture_gap,
+            lag_hours=self.capture_lag,
+            alarms=self.alarm,
+            constraints=None if self.constraints is None else _constraints(self.constraints),
+        )
+
+
 class Monitors(Section):
     """What is watched, and how often."""
 
     drift: Drift = Drift()
+    data_quality: DataQuality = DataQuality()
 
 
 class Subscriber(Section):
@@ -426,7 +471,22 @@ class ModelConfig(Section):
                 probation_hours=max(1, int(self.rollback.probation.total_seconds() // 3600)),
             ),
             attached=spec.Attached(attach.name, attach.capture, attach.artefacts, attach.kms_keys) if attach else None,
+            quality=self.monitors.data_quality.spec(),
         )
+
+
+def _constraints(path: Path) -> str:
+    """The text of a constraints file, checked; it is deployed with the model's description."""
+    from watchkeeper.modelmonitor import Constraints  # needs numpy, which a model without constraints need not wait for
+
+    try:
+        text = path.read_bytes()
+        Constraints.from_json(text, str(path))
+        return text.decode()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): name an existing constraints.json") from error
+    except ModelMonitorError as error:
+        raise ValueError(str(error).removesuffix(".")) from error
 
 
 def _rate(every: timedelta) -> str:

@@ -1,14 +1,16 @@
 """What people are told: one message for each thing that happened, short enough for a phone, whole enough to act on.
 
-`layout` says what a message looks like, `alarms` speaks for CloudWatch alarms, `evidence` puts findings in words,
-`machines` speaks for the state machines. All pure: the function that sends a message loads what it tells of.
+`layout` says what a message looks like, `alarms` speaks for CloudWatch alarms in the words of `texts`, `evidence` and
+`quality` put findings and faults in words, `machines` speaks for the state machines. All pure: the function that sends
+a message loads what it tells of.
 """
 
 from __future__ import annotations
 
-from watchkeeper.message.alarms import SEVERITIES, AlarmChange, Evidence, alarm_message
+from watchkeeper.message.alarms import AlarmChange, Evidence, QualityEvidence, alarm_message
 from watchkeeper.message.layout import Kind, Message, Severity
 from watchkeeper.message.machines import Notice, machine_message
+from watchkeeper.message.texts import SEVERITIES
 
 __all__ = [
     "SEVERITIES",
@@ -17,6 +19,7 @@ __all__ = [
     "Kind",
     "Message",
     "Notice",
+    "QualityEvidence",
     "Severity",
     "alarm_message",
     "machine_message",

@@ -82,9 +82,9 @@ def happens_now(text: str) -> Paragraph:
     return Paragraph("What happens now", [text])
 
 
-def to_do(text: str) -> Paragraph:
+def to_do(*items: str) -> Paragraph:
     """What a person should do."""
-    return Paragraph("What to do", [text])
+    return Paragraph("What to do", items)
 
 
 def where(*items: str) -> Paragraph:

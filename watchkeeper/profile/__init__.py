@@ -1,22 +1,36 @@
 """Profiles: small, exactly mergeable summaries of rows, over bins that a baseline fixes.
 
-`Baseline.binning.observe(block) → Profile`, `profile.merge(other) → Profile`; any window is a merge of profiles.
-`number` and `category` hold one kind of column each; a new summary of a column touches that one file.
+`Binning.fit(features, predictions)` chooses the bins, `Baseline.observe(block) → Profile` counts rows in them,
+`Profile.merge` adds profiles up: any window is a merge. `layout` says how a profile is one vector; each kind of column
+has a module (`number`, `category`, `time`), and `joint` holds what several columns do together.
 """
 
 from __future__ import annotations
 
 from watchkeeper.profile.baseline import Baseline
+from watchkeeper.profile.binning import Binning
 from watchkeeper.profile.category import CategoryBinning, CategoryProfile
+from watchkeeper.profile.column import ColumnBinning, ColumnProfile, fit_column, observe_column
+from watchkeeper.profile.joint import JointBinning, JointProfile
 from watchkeeper.profile.number import NumberBinning, NumberProfile
-from watchkeeper.profile.profile import Binning, Profile
+from watchkeeper.profile.profile import Profile, merge_all
+from watchkeeper.profile.time import TimeBinning, TimeProfile
 
 __all__ = [
     "Baseline",
     "Binning",
     "CategoryBinning",
     "CategoryProfile",
+    "ColumnBinning",
+    "ColumnProfile",
+    "JointBinning",
+    "JointProfile",
     "NumberBinning",
     "NumberProfile",
     "Profile",
+    "TimeBinning",
+    "TimeProfile",
+    "fit_column",
+    "merge_all",
+    "observe_column",
 ]

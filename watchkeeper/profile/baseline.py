@@ -6,22 +6,21 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchkeeper import jsonio
-from watchkeeper.capture import Block
-from watchkeeper.errors import BaselineError
-from watchkeeper.profile.profile import (
-    Binning,
-    Profile,
-    binnings_from_json,
-    columns_from_json,
-    columns_to_json,
-    merge_all,
-    rebased,
-)
+from watchkeeper.errors import BaselineError, ProfileError
+from watchkeeper.profile import upgrade
+from watchkeeper.profile.binning import Binning
+from watchkeeper.profile.observer import Observer
+from watchkeeper.profile.profile import Profile, rebased
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from watchkeeper.capture import Block
+
+FORMAT = 2
+LEAST_ROWS = 50
+"""With fewer rows the bins are noise, and no comparison has the power to see anything."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +41,46 @@ class Baseline:
 
     @classmethod
     def of(cls, model: str, version: str, created: datetime, binning: Binning, reference: Profile) -> Baseline:
-        """A baseline with the id that its content gives."""
-        content = _content(model, version, created, binning, reference)
-        identity = hashlib.sha256(jsonio.dumps(content)).hexdigest()[:16]
+        """A baseline with the id that its content gives.
+
+        Raises
+        ------
+        BaselineError
+            The reference has fewer than `LEAST_ROWS` rows.
+        """
+        if reference.rows < LEAST_ROWS:
+            raise BaselineError(
+                f"The baseline of {model} {version} would have {reference.rows} rows; at least {LEAST_ROWS} are "
+                "needed. Give the model more training or holdout rows, and build the baseline again."
+            )
+        return cls._identified(model, version, created, binning, reference)
+
+    @classmethod
+    def _identified(cls, model: str, version: str, created: datetime, binning: Binning, reference: Profile) -> Baseline:
+        identity = _identity(_content(model, version, created, binning, rebased(reference, "")))
         return cls(identity, model, version, created, binning, rebased(reference, identity))
 
     @classmethod
     def build(cls, model: str, version: str, created: datetime, binning: Binning, blocks: Iterable[Block]) -> Baseline:
-        """A baseline whose reference is the rows of `blocks`."""
-        reference = merge_all((binning.observe(block, "") for block in blocks), binning.empty(""))
-        return cls.of(model, version, created, binning, reference)
+        """A baseline whose reference is the rows of `blocks`.
+
+        Raises
+        ------
+        BaselineError
+            The blocks have fewer than `LEAST_ROWS` rows.
+        """
+        observer = binning.observer("", reference=True)
+        for block in blocks:
+            observer.add(block)
+        return cls.of(model, version, created, binning, observer.profile())
 
     def for_version(self, version: str) -> Baseline:
         """The same bins and reference for another version, under an id of its own."""
-        return Baseline.of(self.model, version, self.created, self.binning, self.reference)
+        return self._identified(self.model, version, self.created, self.binning, self.reference)
+
+    def observer(self) -> Observer:
+        """What counts the rows of any number of blocks into one profile against this baseline."""
+        return self.binning.observer(self.id)
 
     def observe(self, block: Block) -> Profile:
         """Profile the rows of a block against this baseline."""
@@ -65,10 +90,26 @@ class Baseline:
         """The profile of no rows."""
         return self.binning.empty(self.id)
 
+    def read(self, text: bytes) -> Profile:
+        """Read a profile that was made against this baseline.
+
+        Raises
+        ------
+        ProfileError
+            The text is no profile, or one against another baseline.
+        """
+        profile = Profile.from_json(text, self.binning)
+        if profile.baseline != self.id:
+            raise ProfileError(
+                f"The profile was made against baseline {profile.baseline!r}, not {self.id!r}: their bins differ. Read "
+                "a profile with its own baseline."
+            )
+        return profile
+
     def to_json(self) -> bytes:
         """JSON bytes."""
-        content = _content(self.model, self.version, self.created, self.binning, self.reference)
-        return jsonio.dumps({"id": self.id, **content})
+        content = _content(self.model, self.version, self.created, self.binning, rebased(self.reference, ""))
+        return jsonio.dumps({"id": self.id, "hash": _identity(content), **content})
 
     @classmethod
     def from_json(cls, text: bytes) -> Baseline:
@@ -81,37 +122,40 @@ class Baseline:
         """
         try:
             document = jsonio.loads(text)
+            if document["format"] == upgrade.FORMAT:
+                return cls._upgraded(document)
             if document["format"] != FORMAT:
                 raise BaselineError(
-                    f"The baseline has format {document['format']!r}, but this version reads {FORMAT}: build it again "
-                    "by starting the model's onboarding or retraining."
+                    f"The baseline has format {document['format']!r}, but this version reads 1 and {FORMAT}: build it "
+                    "again by starting the model's onboarding or retraining."
                 )
-            baseline = cls._read(document)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return cls._read(document)
+        except (ValueError, KeyError, TypeError, AttributeError, ProfileError) as error:
             raise BaselineError(
                 f"The text is not a baseline ({error!r}): build it again by starting the model's onboarding."
             ) from error
-        if baseline.id != document["id"]:
-            raise BaselineError(
-                f"The baseline's id is {document['id']!r}, but its content has {baseline.id!r}: it was changed after "
-                "it was made. Build it again by starting the model's onboarding."
-            )
-        return baseline
 
     @classmethod
     def _read(cls, document: dict[str, Any]) -> Baseline:
-        binning = Binning(
-            binnings_from_json(document["binning"]["features"]), binnings_from_json(document["binning"]["predictions"])
-        )
-        reference = Profile(
-            baseline="",
-            rows=document["reference"]["rows"],
-            unreadable=0,
-            features=columns_from_json(document["reference"]["features"]),
-            predictions=columns_from_json(document["reference"]["predictions"]),
-        )
+        identity = document.pop("id")
+        _check(document.pop("hash"), document)
+        binning = Binning.from_json(document["binning"])
+        return cls._restored(identity, document, binning, Profile.from_document(document["reference"], binning))
+
+    @classmethod
+    def _upgraded(cls, document: dict[str, Any]) -> Baseline:
+        """A baseline of format 1; it keeps its id, for the profiles made against it name that."""
+        identity = document.pop("id")
+        _check(identity, document)
+        parts = {name: upgrade.binnings(columns) for name, columns in document["binning"].items()}
+        binning = Binning(parts["features"], parts["predictions"])
+        reference = {"baseline": "", "unreadable": 0, **document["reference"]}
+        return cls._restored(identity, document, binning, upgrade.profile(reference, binning).sealed())
+
+    @classmethod
+    def _restored(cls, identity: str, document: dict[str, Any], binning: Binning, reference: Profile) -> Baseline:
         created = datetime.fromisoformat(document["created"])
-        return cls.of(document["model"], document["version"], created, binning, reference)
+        return cls(identity, document["model"], document["version"], created, binning, rebased(reference, identity))
 
 
 def _content(model: str, version: str, created: datetime, binning: Binning, reference: Profile) -> dict[str, Any]:
@@ -120,13 +164,20 @@ def _content(model: str, version: str, created: datetime, binning: Binning, refe
         "model": model,
         "version": version,
         "created": created.isoformat(),
-        "binning": {
-            "features": columns_to_json(binning.features),
-            "predictions": columns_to_json(binning.predictions),
-        },
-        "reference": {
-            "rows": reference.rows,
-            "features": columns_to_json(reference.features),
-            "predictions": columns_to_json(reference.predictions),
-        },
+        "binning": binning.to_json(),
+        "reference": reference.to_document(),
     }
+
+
+def _check(kept: str, content: dict[str, Any]) -> None:
+    """Refuse a content that is not what the hash was taken of."""
+    found = _identity(content)
+    if found != kept:
+        raise BaselineError(
+            f"The baseline's hash is {kept!r}, but its content has {found!r}: it was changed after it was made. Build "
+            "it again by starting the model's onboarding."
+        )
+
+
+def _identity(content: dict[str, Any]) -> str:
+    return hashlib.sha256(jsonio.dumps(content)).hexdigest()[:16]

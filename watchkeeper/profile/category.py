@@ -1,88 +1,78 @@
-"""Categorical columns: counts of the baseline's categories, and a bounded account of new ones.
-
-New names are kept by the smallest hashes ("bottom k"). A name that is kept in the end was kept in every part that held
-it, so its count is exact and merging is associative, which keeping the most frequent names would not be.
-"""
+"""Categorical columns: counts of the baseline's categories, and a bounded account of new ones."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from watchkeeper.errors import ProfileError
+import numpy as np
+
+from watchkeeper.profile import names
+from watchkeeper.profile.layout import Floats, Integers, Scratch, Shape, Tally
 from watchkeeper.table import CategoryColumn
 
 MOST_LEVELS = 64
 """Categories counted one by one: the baseline's most frequent."""
 MOST_RARE = 1000
 """Further categories that are known by name and counted together."""
-MOST_NEW = 64
-"""New names kept with their counts."""
+
+_MISSING, _INVALID, _RARE, _NEW, _LEVELS = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
 class CategoryProfile:
-    """What is kept of the categories of some rows; merging is adding.
+    """What is known of the categories of some rows."""
 
-    Attributes
-    ----------
-    counts : rows of each of the binning's levels
-    rare : rows of the baseline's other categories
-    new : rows of categories that the baseline does not know
-    names : the new names with the smallest hashes, at most `MOST_NEW`, with their rows
-    missing, invalid : rows without a value, and with one of the wrong type
-    """
+    binning: CategoryBinning
+    tally: Tally
 
-    counts: tuple[int, ...]
-    rare: int = 0
-    new: int = 0
-    names: Mapping[str, int] = field(default_factory=dict)
-    missing: int = 0
-    invalid: int = 0
+    @property
+    def counts(self) -> Integers:
+        """Rows of each of the binning's levels."""
+        return self.tally.counts[_LEVELS:]
+
+    @property
+    def rare(self) -> int:
+        """Rows of the baseline's other categories."""
+        return int(self.tally.counts[_RARE])
+
+    @property
+    def new(self) -> int:
+        """Rows of categories that the baseline does not know."""
+        return int(self.tally.counts[_NEW])
+
+    @property
+    def names(self) -> Mapping[str, int]:
+        """Rows of the new names with the smallest hashes: exact, at most `names.MOST_NAMES`."""
+        return self.tally.names
+
+    @property
+    def new_distinct(self) -> float:
+        """How many different new names there were; an estimate when not all are kept."""
+        return names.distinct(self.tally.names)
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return int(self.tally.counts[_MISSING])
+
+    @property
+    def invalid(self) -> int:
+        """Rows with a value of the wrong type."""
+        return int(self.tally.counts[_INVALID])
 
     @property
     def present(self) -> int:
         """Rows with a category."""
-        return sum(self.counts) + self.rare + self.new
+        return int(self.tally.counts[_RARE:].sum())
 
     @property
     def rows(self) -> int:
         """All rows observed."""
-        return self.present + self.missing + self.invalid
-
-    def merge(self, other: CategoryProfile) -> CategoryProfile:
-        """The profile of both sets of rows together."""
-        if len(self.counts) != len(other.counts):
-            raise ProfileError(
-                f"Profiles of {len(self.counts)} and {len(other.counts)} categories cannot be merged: they were made "
-                "against different baselines. Merge profiles of one baseline only."
-            )
-        return CategoryProfile(
-            counts=tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
-            rare=self.rare + other.rare,
-            new=self.new + other.new,
-            names=_smallest_hashes(Counter(self.names) + Counter(other.names)),
-            missing=self.missing + other.missing,
-            invalid=self.invalid + other.invalid,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON form, without what is zero."""
-        document: dict[str, Any] = {"counts": list(self.counts)}
-        for name in ("rare", "new", "missing", "invalid"):
-            if getattr(self, name):
-                document[name] = getattr(self, name)
-        if self.names:
-            document["names"] = dict(sorted(self.names.items()))
-        return document
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> CategoryProfile:
-        """Read what `to_json` wrote."""
-        return cls(**{**document, "counts": tuple(document["counts"])})
+        return int(self.tally.counts.sum())
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,8 @@ class CategoryBinning:
     @classmethod
     def fit(cls, column: CategoryColumn) -> CategoryBinning:
         """The categories of the column, most frequent first (ties by name)."""
-        found = Counter(value for value in column.values if value is not None)
+        rows = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels)).tolist()
+        found = {name: count for name, count in zip(column.levels, rows, strict=True) if count}
         ranked = sorted(found, key=lambda name: (-found[name], name))
         frequencies = Counter(found.values())
         return cls(
@@ -120,32 +111,30 @@ class CategoryBinning:
             sampled=sum(found.values()),
         )
 
-    def empty(self) -> CategoryProfile:
-        """The profile of no rows."""
-        return CategoryProfile((0,) * len(self.levels))
+    @property
+    def shape(self) -> Shape:
+        """What it needs of a profile's vector."""
+        return Shape(counts=_LEVELS + len(self.levels))
 
-    def observe(self, column: CategoryColumn) -> CategoryProfile:
-        """Profile the rows of a column."""
-        found = Counter(column.values)
-        absent = found.pop(None, 0)
-        counts = tuple(found.pop(level, 0) for level in self.levels)
-        if self.complete:
-            rare = sum(found.pop(name, 0) for name in self.rare)
-            names = Counter({name: count for name, count in found.items() if name is not None})
-        else:
-            rare, names = sum(found.values()), Counter()
-        return CategoryProfile(
-            counts=counts,
-            rare=rare,
-            new=sum(names.values()),
-            names=_smallest_hashes(names),
-            missing=absent - column.invalid,
-            invalid=column.invalid,
-        )
+    @property
+    def slots(self) -> int:
+        """Different places a known category may be counted in: the levels, and all rarer ones together."""
+        return len(self.levels) + 1
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each known category is counted."""
+        rare = dict.fromkeys(self.rare, _RARE)
+        return rare | {name: _LEVELS + place for place, name in enumerate(self.levels)}
+
+    def view(self, tally: Tally) -> CategoryProfile:
+        """The profile that a tally holds."""
+        return CategoryProfile(self, tally)
 
     def to_json(self) -> dict[str, Any]:
         """JSON form."""
         return {
+            "kind": "category",
             "levels": list(self.levels),
             "rare": list(self.rare),
             "complete": self.complete,
@@ -157,11 +146,66 @@ class CategoryBinning:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> CategoryBinning:
         """Read what `to_json` wrote."""
-        return cls(**{**document, "levels": tuple(document["levels"]), "rare": tuple(document["rare"])})
+        return cls(
+            levels=tuple(document["levels"]),
+            rare=tuple(document["rare"]),
+            complete=bool(document["complete"]),
+            once=int(document["once"]),
+            twice=int(document["twice"]),
+            sampled=int(document["sampled"]),
+        )
 
 
-def _smallest_hashes(names: Mapping[str, int]) -> dict[str, int]:
-    kept: Iterable[str] = names
-    if len(names) > MOST_NEW:
-        kept = sorted(names, key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())[:MOST_NEW]
-    return {name: names[name] for name in kept}
+class CategoryCounter:
+    """Counts the rows of one column, a slice at a time.
+
+    `scores`, float64 of shape (slots,), are those of the levels and, last, of the rarer categories together.
+    """
+
+    def __init__(self, binning: CategoryBinning, scores: Floats | None = None) -> None:
+        self._known = binning.places
+        self._unknown = _NEW if binning.complete else _RARE
+        self._tally = Tally.blank(binning.shape)
+        self._column = CategoryColumn.of([])
+        self._places = np.empty(0, np.int64)
+        self._rows = np.zeros(1, np.int64)
+        if scores is not None:
+            self._place_scores = np.concatenate([[0.0, 0.0, scores[-1], 0.0], scores[:-1]])  # none of a new category
+
+    def begin(self, column: CategoryColumn) -> None:
+        """Take up the column of the next block."""
+        self._fold()
+        self._column = column
+        self._places = np.array([self._known.get(level, self._unknown) for level in column.levels], np.int64)
+        self._rows = np.zeros(len(column.levels) + 1, np.int64)
+
+    def add(self, start: int, stop: int, scratch: Scratch, row_scores: Floats | None) -> None:
+        """Count the block's rows from `start` to `stop`; fill `row_scores` where they are wanted."""
+        codes = scratch.places[: stop - start]
+        np.add(self._column.codes[start:stop], 1, out=codes, casting="safe")
+        self._rows += np.bincount(codes, minlength=len(self._rows))
+        if row_scores is not None:
+            code_scores = np.concatenate([[0.0], self._place_scores[self._places]])
+            np.take(code_scores, codes, out=row_scores, mode="clip")
+
+    def finish(self, tally: Tally) -> None:
+        """Write all that was counted into a tally of none."""
+        self._fold()
+        tally.counts[:] = self._tally.counts
+        tally.names.update(self._tally.names)
+
+    def _fold(self) -> None:
+        """Turn the counts of the block's own codes into those of the baseline's categories."""
+        own, rows, places = self._tally, self._rows[1:], self._places
+        own.counts[:] += np.bincount(places, weights=rows, minlength=len(own.counts)).astype(np.int64)
+        own.counts[_MISSING] += self._rows[0] - self._column.invalid
+        own.counts[_INVALID] += self._column.invalid
+        new = np.flatnonzero((places == _NEW) & (rows > 0)).tolist()
+        if new:
+            found = {self._column.levels[place]: int(rows[place]) for place in new}
+            kept = names.merged([own.names, found])
+            own.names.clear()
+            own.names.update(kept)
+        self._rows = np.zeros(1, np.int64)
+        self._column = CategoryColumn.of([])
+        self._places = np.empty(0, np.int64)

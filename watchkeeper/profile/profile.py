@@ -1,43 +1,119 @@
-"""The profile of some rows of one model, and the binning against which it was made."""
+"""The profile of some rows of one model: what every window, whatever its length, is reduced to.
+
+A profile is one vector of integers (see `layout`), the extremes of its columns, and the new names of its categories.
+Merging adds the vectors, so it is associative and commutative to the last bit, and the profile of no rows changes
+nothing. Columns are looked at through views made on demand.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from watchkeeper import jsonio
-from watchkeeper.capture import Block
 from watchkeeper.errors import ProfileError
-from watchkeeper.profile.category import CategoryBinning, CategoryProfile
-from watchkeeper.profile.number import NumberBinning, NumberProfile
-from watchkeeper.table import Column, NumberColumn
+from watchkeeper.profile import codec, names, upgrade
+from watchkeeper.profile.column import ColumnProfile
+from watchkeeper.profile.layout import ROWS, UNREADABLE, Floats, Integers, Layout, Tally
 
-FORMAT = 1
-"""Number of the JSON format below; a reader refuses any other."""
+if TYPE_CHECKING:
+    from watchkeeper.profile.binning import Binning
+    from watchkeeper.profile.joint import JointProfile
 
-ColumnBinning: TypeAlias = NumberBinning | CategoryBinning
-ColumnProfile: TypeAlias = NumberProfile | CategoryProfile
-_Item = TypeVar("_Item")
+FORMAT = 2
+"""Number of the JSON format below; `upgrade` reads the one before."""
+SAFE_ROWS = 1 << 35
+"""So many rows (34 billion) cannot overflow an int64, whatever they are; of more, every sum is looked at."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Profile:
-    """A mergeable summary of rows: per feature and per prediction column.
+    """A mergeable summary of rows.
 
     Attributes
     ----------
     baseline : id of the baseline whose bins the counts are over
-    rows : rows observed
-    unreadable : records that could not be read
+    binning : those bins
+    vector : everything that adds up, int64, laid out by `binning.layout`
+    extremes : least and greatest value of each column, float64 of shape (columns, 2)
+    names : rows of the new categories kept by name, of each column
     """
 
     baseline: str
-    rows: int
-    unreadable: int
-    features: Mapping[str, ColumnProfile]
-    predictions: Mapping[str, ColumnProfile]
+    binning: Binning
+    vector: Integers
+    extremes: Floats
+    names: tuple[dict[str, int], ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows observed."""
+        return int(self.vector[ROWS])
+
+    @property
+    def unreadable(self) -> int:
+        """Records that could not be read."""
+        return int(self.vector[UNREADABLE])
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is of the kind that only a baseline holds, with fourth-order sums."""
+        return self.binning.joint is not None and len(self.vector) != self.binning.layout.size
+
+    @property
+    def layout(self) -> Layout:
+        """Where the vector keeps what."""
+        return self.binning.reference_layout if self.is_reference else self.binning.layout
+
+    @property
+    def features(self) -> Mapping[str, ColumnProfile]:
+        """A view of each feature."""
+        return {name: bins.view(self.tally(place)) for place, (name, bins) in enumerate(self.binning.features.items())}
+
+    @property
+    def predictions(self) -> Mapping[str, ColumnProfile]:
+        """A view of each column of predictions."""
+        first = len(self.binning.features)
+        return {
+            name: bins.view(self.tally(place))
+            for place, (name, bins) in enumerate(self.binning.predictions.items(), first)
+        }
+
+    @property
+    def joint(self) -> JointProfile | None:
+        """A view of how columns go together."""
+        joint = self.binning.joint
+        return joint.view(self.joint_sections) if joint is not None else None
+
+    @property
+    def joint_sections(self) -> dict[str, Integers]:
+        """The vector's sections of the joint part."""
+        assert self.binning.joint is not None
+        sections = self.layout.sections
+        return {name: self.vector[sections[name]] for name in self.binning.joint.sections(reference=self.is_reference)}
+
+    def tally(self, place: int) -> Tally:
+        """One column's part."""
+        return self.layout.tally(place, self.vector, self.extremes[place], self.names[place])
+
+    def sealed(self) -> Profile:
+        """Itself, no longer to be written."""
+        self.vector.flags.writeable = self.extremes.flags.writeable = False
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Profile)
+            and self.baseline == other.baseline
+            and np.array_equal(self.vector, other.vector)
+            and np.array_equal(self.extremes, other.extremes)
+            and self.names == other.names
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
 
     def merge(self, other: Profile) -> Profile:
         """The profile of both sets of rows together: associative and commutative, to the last bit.
@@ -45,101 +121,87 @@ class Profile:
         Raises
         ------
         ProfileError
-            The profiles were made against different baselines.
+            The profiles were made against different baselines, or have too many rows together.
         """
-        if self.baseline != other.baseline:
-            raise ProfileError(
-                f"A profile against baseline {other.baseline!r} cannot be merged with one against {self.baseline!r}: "
-                "their bins differ. Merge profiles of one baseline only."
-            )
-        return Profile(
-            baseline=self.baseline,
-            rows=self.rows + other.rows,
-            unreadable=self.unreadable + other.unreadable,
-            features=_merge_columns(self.features, other.features),
-            predictions=_merge_columns(self.predictions, other.predictions),
-        )
+        return merge_all([other], self)
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON form; a name is kept under its column's place."""
+        return {
+            "format": FORMAT,
+            "baseline": self.baseline,
+            "rows": self.rows,
+            "unreadable": self.unreadable,
+            "sections": {name: codec.pack(self.vector[part]) for name, part in self.layout.sections.items()},
+            "extremes": codec.pack_floats(self.extremes.ravel()),
+            "names": {str(place): dict(found) for place, found in enumerate(self.names) if found},
+        }
 
     def to_json(self) -> bytes:
         """JSON bytes; equal profiles give equal bytes."""
-        return jsonio.dumps(
-            {
-                "format": FORMAT,
-                "baseline": self.baseline,
-                "rows": self.rows,
-                "unreadable": self.unreadable,
-                "features": columns_to_json(self.features),
-                "predictions": columns_to_json(self.predictions),
-            }
-        )
+        return jsonio.dumps(self.to_document())
 
     @classmethod
-    def from_json(cls, text: bytes) -> Profile:
-        """Read what `to_json` wrote.
+    def from_document(cls, document: Mapping[str, Any], binning: Binning) -> Profile:
+        """Read what `to_document` wrote.
 
         Raises
         ------
         ProfileError
-            The text is no profile, or one of another format.
+            It is no profile, one of another format, or one over other bins.
+        """
+        try:
+            found = document["format"]
+            if found == upgrade.FORMAT:
+                return upgrade.profile(document, binning).sealed()
+            if found != FORMAT:
+                raise ProfileError(
+                    f"The profile has format {found!r}, but this version reads 1 and {FORMAT}: deploy the version that "
+                    "wrote it, or delete it and profile its captures again."
+                )
+            return _read(document, binning)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise _no_profile(error) from error
+
+    @classmethod
+    def from_json(cls, text: bytes, binning: Binning) -> Profile:
+        """Read what `to_json` wrote of a profile over these bins; `Baseline.read` also checks whose they are.
+
+        Raises
+        ------
+        ProfileError
+            The text is no profile, one of another format, or one over other bins.
         """
         try:
             document = jsonio.loads(text)
-            found = document["format"]
-            if found != FORMAT:
-                raise ProfileError(
-                    f"The profile has format {found!r}, but this version reads {FORMAT}: deploy the version that wrote "
-                    "it, or delete it and profile its captures again."
-                )
-            return cls(
-                baseline=document["baseline"],
-                rows=document["rows"],
-                unreadable=document["unreadable"],
-                features=columns_from_json(document["features"]),
-                predictions=columns_from_json(document["predictions"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ProfileError(
-                f"The text is not a profile ({error!r}): delete the object, and its captures are profiled again when "
-                "their events are sent again."
-            ) from error
-
-
-@dataclass(frozen=True)
-class Binning:
-    """The bins of every column of a model: what makes rows into profiles."""
-
-    features: Mapping[str, ColumnBinning]
-    predictions: Mapping[str, ColumnBinning]
-
-    @classmethod
-    def fit(cls, features: Mapping[str, Column], predictions: Mapping[str, Column]) -> Binning:
-        """Bins for typed columns."""
-        return cls(_fit(features), _fit(predictions))
-
-    def empty(self, baseline: str) -> Profile:
-        """The profile of no rows: the identity of merging."""
-        return Profile(
-            baseline=baseline,
-            rows=0,
-            unreadable=0,
-            features={name: bins.empty() for name, bins in self.features.items()},
-            predictions={name: bins.empty() for name, bins in self.predictions.items()},
-        )
-
-    def observe(self, block: Block, baseline: str) -> Profile:
-        """Profile the rows of a block."""
-        return Profile(
-            baseline=baseline,
-            rows=block.rows,
-            unreadable=len(block.unreadable),
-            features=_observe(self.features, block.features),
-            predictions=_observe(self.predictions, block.predictions),
-        )
+        except ValueError as error:
+            raise _no_profile(error) from error
+        return cls.from_document(document, binning)
 
 
 def merge_all(profiles: Iterable[Profile], empty: Profile) -> Profile:
-    """The profile of all rows together; `empty` when there are none."""
-    return reduce(Profile.merge, profiles, empty)
+    """The profile of all rows together, one profile in memory at a time; `empty` when there are none.
+
+    Raises
+    ------
+    ProfileError
+        The profiles were made against different baselines, or have too many rows together.
+    """
+    vector, extremes = empty.vector.copy(), empty.extremes.copy()
+    named: list[list[Mapping[str, int]]] = [[found] for found in empty.names]
+    for profile in profiles:
+        _check(empty, profile)
+        if vector[ROWS] + profile.rows > SAFE_ROWS:
+            _check_sums(vector, profile.vector)
+        vector += profile.vector
+        np.minimum(extremes[:, 0], profile.extremes[:, 0], out=extremes[:, 0])
+        np.maximum(extremes[:, 1], profile.extremes[:, 1], out=extremes[:, 1])
+        for account, found in zip(named, profile.names, strict=True):
+            if found:
+                account.append(found)
+    return replace(
+        empty, vector=vector, extremes=extremes, names=tuple(names.merged(account) for account in named)
+    ).sealed()
 
 
 def rebased(profile: Profile, baseline: str) -> Profile:
@@ -147,69 +209,50 @@ def rebased(profile: Profile, baseline: str) -> Profile:
     return replace(profile, baseline=baseline)
 
 
-def _merge_columns(first: Mapping[str, ColumnProfile], second: Mapping[str, ColumnProfile]) -> dict[str, ColumnProfile]:
-    if first.keys() != second.keys():
-        differing = sorted(first.keys() ^ second.keys())
-        raise ProfileError(
-            f"Profiles with different columns cannot be merged ({', '.join(differing)}). Deploy the model's stack and "
-            "build its baseline again after changing its features."
-        )
-    merged: dict[str, ColumnProfile] = {}
-    for name, column in first.items():
-        other = second[name]
-        if type(column) is not type(other):
-            raise ProfileError(f"Column {name!r} is a number in one profile and a category in the other.")
-        merged[name] = column.merge(other)  # type: ignore[arg-type]  # of one kind, as just checked
-    return merged
-
-
-def _fit(columns: Mapping[str, Column]) -> dict[str, ColumnBinning]:
-    return {
-        name: NumberBinning.fit(column) if isinstance(column, NumberColumn) else CategoryBinning.fit(column)
-        for name, column in columns.items()
-    }
-
-
-def _observe(binnings: Mapping[str, ColumnBinning], columns: Mapping[str, Column]) -> dict[str, ColumnProfile]:
-    if binnings.keys() != columns.keys():
-        differing = sorted(binnings.keys() ^ columns.keys())
-        raise ProfileError(
-            f"The rows and the baseline differ in their columns ({', '.join(differing)}). Build the baseline again "
-            "after changing the model's features."
-        )
-    observed: dict[str, ColumnProfile] = {}
-    for name, bins in binnings.items():
-        column = columns[name]
-        if isinstance(bins, NumberBinning) is not isinstance(column, NumberColumn):
-            raise ProfileError(
-                f"Column {name!r} is a number on one side and a category on the other. Build the baseline again after "
-                "changing a feature's type."
+def _read(document: Mapping[str, Any], binning: Binning) -> Profile:
+    """Build the profile of a parsed document of this format."""
+    sections = {name: codec.unpack(packed) for name, packed in document["sections"].items()}
+    columns = len(binning.columns)
+    extremes = codec.unpack(document["extremes"]).reshape(-1, 2)
+    for layout in (binning.layout, binning.reference_layout):
+        if {name: len(values) for name, values in sections.items()} == layout.lengths and len(extremes) == columns:
+            vector = np.concatenate(
+                [np.array([document["rows"], document["unreadable"]]), *(sections[name] for name in layout.sections)]
             )
-        observed[name] = bins.observe(column)  # type: ignore[arg-type]  # of one kind, as just checked
-    return observed
+            names = tuple(document["names"].get(str(place), {}) for place in range(columns))
+            return Profile(document["baseline"], binning, vector, extremes, names).sealed()
+    raise ProfileError(
+        f"The profile against baseline {document['baseline']!r} has other columns or bins than the ones it is read "
+        "with: it belongs to another baseline. Read a profile with its own baseline."
+    )
 
 
-def columns_to_json(columns: Mapping[str, ColumnProfile] | Mapping[str, ColumnBinning]) -> dict[str, Any]:
-    """JSON form of the columns of a profile or a binning, each tagged with its kind."""
-    tags = {NumberProfile: "number", NumberBinning: "number", CategoryProfile: "category", CategoryBinning: "category"}
-    return {name: {"kind": tags[type(column)], **column.to_json()} for name, column in columns.items()}
+def _check(first: Profile, second: Profile) -> None:
+    """Refuse what cannot be merged."""
+    if first.baseline != second.baseline:
+        raise ProfileError(
+            f"A profile against baseline {second.baseline!r} cannot be merged with one against {first.baseline!r}: "
+            "their bins differ. Merge profiles of one baseline only."
+        )
+    if len(first.vector) != len(second.vector) or len(first.extremes) != len(second.extremes):
+        raise ProfileError(
+            f"Profiles of {len(first.vector)} and {len(second.vector)} numbers cannot be merged: they were made over "
+            "different bins, or one is a baseline's own reference and the other a window's. Merge profiles of one kind."
+        )
 
 
-def columns_from_json(document: Mapping[str, Any]) -> dict[str, ColumnProfile]:
-    """Read column profiles."""
-    return {
-        name: _tagged(value, {"number": NumberProfile.from_json, "category": CategoryProfile.from_json})
-        for name, value in document.items()
-    }
+def _check_sums(first: Integers, second: Integers) -> None:
+    """Refuse sums that an int64 cannot hold."""
+    largest = float(np.max(np.abs(first.astype(np.float64) + second)))
+    if largest >= 2.0**62:
+        raise ProfileError(
+            f"The merged profile would hold a sum of {largest:.3g}, more than 64-bit integers can be trusted with: "
+            "merge a shorter window."
+        )
 
 
-def binnings_from_json(document: Mapping[str, Any]) -> dict[str, ColumnBinning]:
-    """Read column binnings."""
-    return {
-        name: _tagged(value, {"number": NumberBinning.from_json, "category": CategoryBinning.from_json})
-        for name, value in document.items()
-    }
-
-
-def _tagged(value: Mapping[str, Any], readers: Mapping[str, Any]) -> Any:
-    return readers[value["kind"]]({name: item for name, item in value.items() if name != "kind"})
+def _no_profile(error: Exception) -> ProfileError:
+    return ProfileError(
+        f"The text is not a profile ({error!r}): delete the object, and its captures are profiled again when their "
+        "events are sent again."
+    )

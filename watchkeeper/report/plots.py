@@ -35,7 +35,7 @@ def distribution(binning: NumberBinning | CategoryBinning, series: Sequence[Seri
 def _density(binning: NumberBinning, series: Sequence[Series]) -> str:
     """Step curves of share per unit: quantile bins are narrow where the baseline is dense."""
     low, high = _visible_range(binning)
-    edges = [low, *(min(max(cut, low), high) for cut in binning.cuts), high]
+    edges = [low, *(min(max(edge, low), high) for edge in binning.edges), high]
     curves = []
     for one in series:
         total = max(one.profile.present, 1)
@@ -60,10 +60,9 @@ def _density(binning: NumberBinning, series: Sequence[Series]) -> str:
 
 def _visible_range(binning: NumberBinning) -> tuple[float, float]:
     """The baseline's range without the outermost tails, which would flatten everything else."""
-    low = binning.low if binning.low is not None else binning.cuts[0]
-    high = binning.high if binning.high is not None else binning.cuts[-1]
-    middle = binning.cuts[-1] - binning.cuts[0]
-    return max(low, binning.cuts[0] - 0.5 * middle), min(high, binning.cuts[-1] + 0.5 * middle)
+    central = binning.edges[2:-2] or binning.edges
+    reach = 0.5 * (central[-1] - central[0])
+    return max(binning.edges[0], central[0] - reach), min(binning.edges[-1], central[-1] + reach)
 
 
 def _smoothed(steps: Sequence[tuple[float, float, float]], groups: int = 24) -> list[tuple[float, float, float]]:
@@ -107,10 +106,10 @@ def _bar_shares(
     binning: NumberBinning | CategoryBinning, series: Sequence[Series]
 ) -> tuple[list[str], list[list[float]]]:
     if isinstance(binning, NumberBinning):
-        # So few bins hold one value each: its upper cut, or for the last bin the greatest value.
-        names = [_number(value) for value in (*binning.cuts, binning.high if binning.high is not None else 0.0)]
+        names = [binning.label(place) for place in range(binning.bins)]
         rows = [[count / max(one.profile.present, 1) for count in one.profile.counts] for one in series]
-        return names, rows
+        held = [place for place in range(len(names)) if any(row[place] for row in rows)] or [0]
+        return [names[place] for place in held], [[row[place] for place in held] for row in rows]
     names = [*binning.levels, "other", "new"]
     rows = []
     for one in series:

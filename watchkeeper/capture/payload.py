@@ -11,6 +11,7 @@ import base64
 import binascii
 import csv
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import Any
 
 from watchkeeper import jsonio
@@ -38,24 +39,42 @@ def rows(part: object, place: str) -> list[Any]:
     CaptureError
         The body cannot be read; the reason names the place and the remedy.
     """
+    form, content = _content(part, place)
+    if form is _Form.CSV:
+        return csv_rows(content)
+    return json_rows(content, place) if form is _Form.JSON else _json_rows(content)
+
+
+def csv_text(part: object, place: str) -> str | None:
+    """The text of a captured body that is CSV, None for one that is JSON; errors as for `rows`."""
+    form, content = _content(part, place)
+    return content if form is _Form.CSV else None
+
+
+class _Form(Enum):
+    CSV = auto()
+    JSON = auto()
+    DOCUMENT = auto()
+    """JSON that was captured as it is, and not as text."""
+
+
+def _content(part: object, place: str) -> tuple[_Form, Any]:
     if not isinstance(part, Mapping):
         raise CaptureError(f"{place} is not an object; capture both Input and Output of the endpoint.")
     encoding, data = part.get("encoding"), part.get("data")
     if encoding not in ENCODINGS:
         raise CaptureError(f"{place}.encoding is {_short(encoding)}; expected one of {', '.join(ENCODINGS)}.")
     if encoding == "JSON" and isinstance(data, list | dict):
-        return _json_rows(data)
+        return _Form.DOCUMENT, data
     if not isinstance(data, str):
         raise CaptureError(f"{place}.data is {type(data).__name__}; expected text.")
-    if encoding == "CSV":
-        return csv_rows(data)
-    if encoding == "JSON":
-        return json_rows(data, place)
+    if encoding != "BASE64":
+        return _Form[encoding], data
     text = _decoded(data, place)
     content_type = str(part.get("observedContentType") or "").lower()
     if "json" in content_type or ("csv" not in content_type and text.lstrip()[:1] in ("{", "[")):
-        return json_rows(text, place)
-    return csv_rows(text)
+        return _Form.JSON, text
+    return _Form.CSV, text
 
 
 def csv_rows(text: str) -> list[list[str]]:

@@ -1,28 +1,25 @@
-"""SageMaker data capture: JSON Lines into columns, block by block.
+"""One line of a capture, read with every form that SageMaker writes (CONTRACTS §1).
 
-Every encoding and shape that capture writes (CONTRACTS §1) is read. A record that cannot be read costs only itself: it
-is handed back with the reason, and never stops the rest. Reasons quote no row's values.
+This reader is slow, and is the definition of what a record means: whatever reads faster gives what it would give.
+Reasons for refusing a record quote no row's values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from watchkeeper import jsonio, payload
+from watchkeeper import jsonio
+from watchkeeper.capture import payload
+from watchkeeper.capture.prediction import Prediction, PredictionReader
 from watchkeeper.errors import CaptureError
-from watchkeeper.prediction import Prediction, PredictionReader
-from watchkeeper.spec import Feature, Kind, ModelSpec, Task
-from watchkeeper.table import CategoryColumn, Column, category_column, column, number_column
+from watchkeeper.spec import ModelSpec
+from watchkeeper.table import Column, column
 
-BLOCK_ROWS = 20_000
-"""Rows held at a time: 20 features of 20,000 rows are about 30 MB while they are text."""
-
-PREDICTED_LABEL = "predicted label"
-PREDICTED_SCORE = "predicted score"
-PREDICTED_VALUE = "predicted value"
+ANSWER_PLACES = ("endpointOutput", "batchTransformOutput")
+"""Where a record holds the answer; the first that is there is taken."""
 
 
 @dataclass(frozen=True)
@@ -47,58 +44,13 @@ class Record:
         return self.inference_id or self.event_id
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """A record that could not be read: where, why, and its bytes."""
-
-    line: int
-    reason: str
-    raw: bytes
-
-
-@dataclass(frozen=True)
-class Block:
-    """Typed columns of at most about `BLOCK_ROWS` rows, and the records that could not be read on the way.
-
-    Personal features are not in `features`. `predictions` may hold fewer rows: those whose answer was captured.
-    """
-
-    rows: int
-    features: Mapping[str, Column]
-    predictions: Mapping[str, Column]
-    unreadable: Sequence[Unreadable] = ()
-
-
-class CaptureReader:
-    """Reads the captures of one model."""
+class RecordReader:
+    """Reads single records of one model."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        self._features = spec.features
         self._names = tuple(feature.name for feature in spec.features)
         self._profiled = [(place, f) for place, f in enumerate(spec.features) if not f.personal]
-        self._task = spec.task
         self._predictions = PredictionReader(spec)
-
-    def blocks(self, lines: Iterable[bytes], block_rows: int = BLOCK_ROWS) -> Iterator[Block]:
-        """Typed columns of the records in `lines`, streamed: at most one block is held at a time."""
-        inputs: list[Sequence[object]] = []
-        outputs: list[Prediction] = []
-        unreadable: list[Unreadable] = []
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                record = self.record(line)
-            except CaptureError as error:
-                unreadable.append(Unreadable(number, str(error), line))
-                continue
-            inputs.extend(record.inputs)
-            outputs.extend(record.outputs or ())
-            if len(inputs) >= block_rows:
-                yield self._block(inputs, outputs, unreadable)
-                inputs, outputs, unreadable = [], [], []
-        if inputs or unreadable:
-            yield self._block(inputs, outputs, unreadable)
 
     def record(self, line: bytes) -> Record:
         """Read one line.
@@ -116,7 +68,7 @@ class CaptureReader:
             )
         inputs = self.input_rows(payload.rows(data.get("endpointInput"), "endpointInput"))
         outputs = None
-        for place in ("endpointOutput", "batchTransformOutput"):
+        for place in ANSWER_PLACES:
             if place in data:
                 outputs = self._predictions.read_all(payload.rows(data[place], place), len(inputs), place)
                 break
@@ -154,34 +106,10 @@ class CaptureReader:
             )
         return values
 
-    def _block(self, inputs: list[Sequence[object]], outputs: list[Prediction], unreadable: list[Unreadable]) -> Block:
-        return Block(len(inputs), self.feature_columns(inputs), prediction_columns(self._task, outputs), unreadable)
-
     def feature_columns(self, rows: Sequence[Sequence[object]]) -> dict[str, Column]:
         """Typed columns of raw rows: the features that profiles may hold."""
-        raw = list(zip(*rows, strict=True)) or [()] * len(self._features)
+        raw = list(zip(*rows, strict=True)) or [()] * len(self._names)
         return {feature.name: column(feature.kind, raw[place]) for place, feature in self._profiled}
-
-
-def prediction_kinds(task: Task) -> dict[str, Kind]:
-    """The columns that a model's predictions are profiled as."""
-    if task is Task.REGRESSION:
-        return {PREDICTED_VALUE: Kind.NUMBER}
-    return {PREDICTED_LABEL: Kind.CATEGORY, PREDICTED_SCORE: Kind.NUMBER}
-
-
-def prediction_columns(task: Task, predictions: Sequence[Prediction]) -> dict[str, Column]:
-    """Typed columns of predictions."""
-    scores = number_column([prediction.score for prediction in predictions])
-    if task is Task.REGRESSION:
-        return {PREDICTED_VALUE: scores}
-    labels: CategoryColumn = category_column([prediction.label for prediction in predictions])
-    return {PREDICTED_LABEL: labels, PREDICTED_SCORE: scores}
-
-
-def profiled_kinds(features: Iterable[Feature]) -> dict[str, Kind]:
-    """Name and kind of each feature that a profile holds."""
-    return {feature.name: feature.kind for feature in features if not feature.personal}
 
 
 def _document(line: bytes) -> Mapping[str, Any]:
@@ -205,6 +133,6 @@ def _time(value: object) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -10,15 +10,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from watchkeeper.cells import parse_category, parse_number
 from watchkeeper.errors import CaptureError
 from watchkeeper.spec import ModelSpec, Task
-from watchkeeper.table import parse_category, parse_number
 
 POSITIVE, NEGATIVE = "positive", "negative"
 """A binary model's labels, however the model spells them."""
 
 LABEL_KEYS = ("label", "predicted_label", "prediction", "predicted_class", "class")
 SCORE_KEYS = ("score", "probability", "probabilities", "scores", "value", "prediction", "predicted_value")
+DISTRIBUTION_TOLERANCE = 1e-3
+"""How far probabilities, a value, may be from adding up to 1: they are printed with few digits."""
 
 
 class Prediction(NamedTuple):
@@ -162,4 +164,4 @@ def _is_distribution(values: Sequence[object]) -> bool:
     if not all(_is_number(value) for value in values):
         return False
     numbers = [parse_number(value) for value in values]
-    return min(numbers) >= 0 and abs(math.fsum(numbers) - 1) < 1e-3 * len(numbers)
+    return min(numbers) >= 0 and abs(math.fsum(numbers) - 1) < DISTRIBUTION_TOLERANCE * len(numbers)

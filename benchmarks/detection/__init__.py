@@ -1,0 +1,1 @@
+"""How often the drift monitor is right, by simulation: `python -m benchmarks.detection --help`."""

@@ -1,0 +1,1 @@
+"""Ours beside the peers and the floor: CPU, memory and import time on the same files."""

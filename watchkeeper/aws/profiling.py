@@ -1,0 +1,42 @@
+"""From one captured object to its profile: the same in Lambda, on Glue and on a laptop.
+
+The profile's key is derived from the object's, so that doing it twice changes nothing. The profile is written
+last: where there is one, the object is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from watchkeeper import naming
+from watchkeeper.aws.store import Store
+from watchkeeper.capture import CaptureReader
+from watchkeeper.naming import CaptureKey
+from watchkeeper.profile import Baseline, Profile
+from watchkeeper.quarantine import Quarantine
+from watchkeeper.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A captured object, or a piece of one: its profile, and what is kept of the records that could not be read."""
+
+    profile: Profile
+    quarantined: bytes
+
+
+def observe(spec: ModelSpec, baseline: Baseline, chunks: Iterable[bytes]) -> Observed:
+    """Profile capture records block by block: memory does not grow with their number."""
+    profile, quarantine = baseline.empty(), Quarantine(spec)
+    for block in CaptureReader(spec).blocks(chunks):
+        profile = profile.merge(baseline.observe(block))
+        quarantine.add(block.unreadable)
+    return Observed(profile, quarantine.content())
+
+
+def write(spec: ModelSpec, baseline: Baseline, data: Store, capture: CaptureKey, observed: Observed) -> None:
+    """Store what was observed of one captured object."""
+    if observed.quarantined:
+        data.put(naming.quarantine_key(spec.name, capture.key), observed.quarantined)
+    data.put(naming.profile_key(spec.name, baseline.id, capture), observed.profile.to_json())

@@ -1,0 +1,147 @@
+"""The fastest way to read records: those that share a template, all at once and without parsing JSON.
+
+A template is tried on whole pieces of a capture first. Lines that do not fit it are tried with the other templates that
+were seen, and new ones are learnt from them; what is left then is for slower readers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.capture import fields, template
+from watchkeeper.capture.block import Part
+from watchkeeper.capture.fields import FieldReader
+from watchkeeper.capture.record import RecordReader
+from watchkeeper.capture.rows import RowColumns
+from watchkeeper.capture.template import Template
+from watchkeeper.errors import CaptureError
+from watchkeeper.spec import ModelSpec
+
+MOST_TEMPLATES = 4
+"""An endpoint has one or two. Each that fits nothing costs a pass over the lines that are left."""
+LEARNT_AT_ONCE = 2
+_TRIED_LINES = 3
+_IN_CACHE = 1 << 17
+_ODD = re.compile(rb"[\x00-\x1f\\]")
+
+
+class _Known:
+    """Reads the lines of one template."""
+
+    def __init__(self, spec: ModelSpec, form: Template) -> None:
+        self._form = form
+        self._rows = RowColumns(spec, None if form.answers is None else len(form.answers))
+        fitted = list(form.fields)
+        for places, wanted in ((form.features, self._rows.wanted), (form.answers or (), self._rows.wanted_answers)):
+            for place, want in zip(places, wanted, strict=True):
+                fitted[place] = replace(fitted[place], wanted=want)
+        self._reader = FieldReader(fitted)
+
+    def read(self, data: bytes, lines: int) -> tuple[Part, NDArray[np.intp]] | None:
+        """The rows of the lines that fit, and which lines these are; None when the lines are not plain."""
+        found = self._reader.read(data)
+        if found is None or found.lines != lines:
+            return None
+        features = [found.values[place] for place in self._form.features]
+        answers = [found.values[place] for place in self._form.answers or ()]
+        part, certain = self._rows.read(features, answers, len(found.fitting))
+        return part, found.fitting[certain]
+
+
+class AlikeReader:
+    """Reads lines that share a template."""
+
+    def __init__(self, spec: ModelSpec, records: RecordReader) -> None:
+        self._spec = spec
+        self._records = records
+        self._known: list[_Known] = []  # the last that was of use comes first
+
+    def whole(self, data: bytes) -> tuple[Part, int, Sequence[int]] | None:
+        """Read whole lines by the template that was last of use.
+
+        Returns
+        -------
+        The rows, how many lines there are, and the places of those that are left; None when there is no such template,
+        or the lines must be looked at one by one.
+        """
+        lines = _plain_lines(data) if self._known else None
+        taken = None if lines is None else self._known[0].read(data, lines)
+        if lines is None or taken is None:
+            return None
+        part, places = taken
+        left = () if len(places) == lines else np.delete(np.arange(lines), places).tolist()
+        return part, lines, left
+
+    def read(self, lines: Sequence[bytes], places: Sequence[int]) -> tuple[list[Part], list[int]]:
+        """Read the lines at `places`; the parts read, and the places of the lines that are left."""
+        if not fields.AVAILABLE:
+            return [], list(places)
+        parts: list[Part] = []
+        left = [place for place in places if _plain(lines[place])]
+        odd = set(places).difference(left)
+        for known in tuple(self._known):
+            left = self._take(known, lines, left, parts)
+        for _ in range(LEARNT_AT_ONCE):
+            learnt = self._learn([lines[place] for place in left[:_TRIED_LINES]])
+            if learnt is None:
+                break
+            self._known[MOST_TEMPLATES - 1 :] = [learnt]
+            left = self._take(learnt, lines, left, parts)
+        return parts, sorted(odd.union(left))
+
+    def _take(self, known: _Known, lines: Sequence[bytes], left: list[int], parts: list[Part]) -> list[int]:
+        """Read what fits `known` of the lines that are left; what is left then."""
+        taken = known.read(b"\n".join([*(lines[place] for place in left), b""]), len(left)) if left else None
+        if taken is None or not len(taken[1]):
+            return left
+        part, places = taken
+        parts.append(part)
+        self._known.remove(known)
+        self._known.insert(0, known)
+        return np.delete(np.array(left), places).tolist()
+
+    def _learn(self, lines: Sequence[bytes]) -> _Known | None:
+        """A template of the first line that has one."""
+        for line in lines:
+            try:
+                self._records.record(line)
+                form = template.learn(line)
+                if form is not None and len(form.features) == len(self._spec.features):
+                    return _Known(self._spec, form)
+            except (CaptureError, ValueError):
+                continue  # a line that slower readers refuse, or an answer of other width than the model's file says
+        return None
+
+
+def _plain_lines(data: bytes) -> int | None:
+    """How many lines there are, if they are valid text without backslashes and carriage returns; else None.
+
+    Other control characters are counted as line ends, so that the count is wrong where there are any.
+    """
+    if b"\\" in data or b"\r" in data or not _is_text(data):
+        return None
+    codes, low = np.frombuffer(data, np.uint8), np.empty(_IN_CACHE, bool)
+    found = 0
+    for start in range(0, len(data), _IN_CACHE):
+        part = codes[start : start + _IN_CACHE]
+        found += int(np.count_nonzero(np.less(part, 0x20, out=low[: len(part)])))
+    return found
+
+
+def _plain(line: bytes) -> bool:
+    return not _ODD.search(line) and not line.startswith(fields.BYTE_ORDER_MARK) and _is_text(line)
+
+
+def _is_text(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,105 @@
+"""What reading captures yields: blocks of typed columns, and the records that could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.capture.prediction import Prediction
+from watchkeeper.spec import Feature, Kind, Task
+from watchkeeper.table import CategoryColumn, Column, NumberColumn, category_column, concatenate
+
+PREDICTED_LABEL = "predicted label"
+PREDICTED_SCORE = "predicted score"
+PREDICTED_VALUE = "predicted value"
+CONFIDENCE = "confidence"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A record that could not be read: where, why, and its bytes (of a record that is too long, the first ones)."""
+
+    line: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Block:
+    """Typed columns of some rows, in no order, and the records that could not be read on the way.
+
+    Personal features are not in `features`. `predictions` has a row for each row of the features and in their order, or
+    none at all: an answer need not be captured.
+    """
+
+    rows: int
+    features: Mapping[str, Column]
+    predictions: Mapping[str, Column]
+    unreadable: Sequence[Unreadable] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Columns of rows that were read in one way. `predictions` is of the same rows, or None if none was answered."""
+
+    rows: int
+    features: Mapping[str, Column]
+    predictions: Mapping[str, Column] | None
+
+
+def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadable]) -> Iterator[Block]:
+    """The blocks of all parts: one of answered rows, one of rows without an answer, as far as there are such.
+
+    Parameters
+    ----------
+    silent : no rows, with the predictions that such have
+    """
+    kinds: dict[bool, list[Part]] = {}
+    for part in parts:
+        if part.rows:
+            kinds.setdefault(part.predictions is None, []).append(part)
+    assert silent.predictions is not None
+    if unreadable and not kinds:
+        yield Block(0, silent.features, silent.predictions, unreadable)
+    for alike in kinds.values():
+        features = _together([part.features for part in alike])
+        answers = [part.predictions for part in alike if part.predictions is not None]
+        predictions = _together(answers) if answers else silent.predictions
+        yield Block(sum(part.rows for part in alike), features, predictions, unreadable)
+        unreadable = ()
+
+
+def _together(columns: Sequence[Mapping[str, Column]]) -> dict[str, Column]:
+    return {name: concatenate([each[name] for each in columns]) for name in columns[0]}
+
+
+def prediction_kinds(task: Task) -> dict[str, Kind]:
+    """The columns that a model's predictions are profiled as."""
+    if task is Task.REGRESSION:
+        return {PREDICTED_VALUE: Kind.NUMBER}
+    return {PREDICTED_LABEL: Kind.CATEGORY, PREDICTED_SCORE: Kind.NUMBER, CONFIDENCE: Kind.NUMBER}
+
+
+def prediction_columns(task: Task, predictions: Sequence[Prediction]) -> dict[str, Column]:
+    """Typed columns of predictions."""
+    scores = np.fromiter((prediction.score for prediction in predictions), np.float64, len(predictions))
+    return predicted(task, category_column([prediction.label for prediction in predictions]), scores)
+
+
+def predicted(task: Task, labels: CategoryColumn, scores: NDArray[np.float64]) -> dict[str, Column]:
+    """The columns of predictions out of labels and scores.
+
+    The confidence is the share of the more probable class (binary) or the score itself (multiclass).
+    """
+    if task is Task.REGRESSION:
+        return {PREDICTED_VALUE: NumberColumn(scores)}
+    confidence = np.maximum(scores, 1 - scores) if task is Task.BINARY else scores
+    return {PREDICTED_LABEL: labels, PREDICTED_SCORE: NumberColumn(scores), CONFIDENCE: NumberColumn(confidence)}
+
+
+def profiled_kinds(features: Iterable[Feature]) -> dict[str, Kind]:
+    """Name and kind of each feature that a profile holds."""
+    return {feature.name: feature.kind for feature in features if not feature.personal}

@@ -1,0 +1,129 @@
+"""What there is to say of each kind of alarm: how urgent it is, what it means and what to do, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from watchkeeper.message.layout import Severity
+from watchkeeper.naming import AlarmKind
+
+
+@dataclass(frozen=True)
+class Text:
+    """What there is to say of one kind of alarm.
+
+    Attributes
+    ----------
+    name : in a subject
+    what : "{model}" and "{endpoint}" are filled in
+    """
+
+    severity: Severity
+    name: str
+    what: str
+    cause: str
+    now: str
+    do: str
+
+
+_PIPELINE = "Captures are kept, so nothing is lost: they are profiled when this is mended."
+TEXTS: Mapping[AlarmKind, Text] = {
+    AlarmKind.DRIFT: Text(
+        Severity.WARNING,
+        "drift",
+        "The requests to {model} no longer look like the data its version was judged on.",
+        "",
+        "",
+        "Look whether the named features changed at their source. If the change is a fault, mend it there: a model "
+        "trained on faulty data learns the fault. If it is real, hand in labels, for retraining needs them.",
+    ),
+    AlarmKind.PREDICTION_DRIFT: Text(
+        Severity.WARNING,
+        "predictions changed",
+        "The predictions of {model} no longer look like those of its version on the data it was judged on.",
+        "",
+        "Nothing is changed by this alarm alone; the alarms over drift and over a suspect version act.",
+        "Ask whether the decisions that rest on these predictions are still sound; hand in labels to find out.",
+    ),
+    AlarmKind.SUSPECT_VERSION: Text(
+        Severity.CRITICAL,
+        "new version suspect",
+        "The version of {model} that took over lately predicts unlike what it did when it was judged, though the "
+        "requests have not changed by as much.",
+        "The version itself: a fault in its code or data that no test before its rollout could see.",
+        "The last good version is restored, unless rollback.automatic is off in the model's file. A message follows.",
+        "Find the fault before the next training. To keep the version, roll it out again once it is explained.",
+    ),
+    AlarmKind.DATA_QUALITY: Text(
+        Severity.WARNING,
+        "faulty data",
+        "The requests to {model} are not what the model's file and its baseline say they must be.",
+        "A client or a pipeline that writes requests in another way than before, or fails to fill them.",
+        "Nothing is changed by itself: a model trained on faulty data learns the fault.",
+        "Mend the source of the named columns. If the data are right, correct the model's file and its baseline.",
+    ),
+    AlarmKind.TRAIN_SERVE_SKEW: Text(
+        Severity.WARNING,
+        "serving differs from training",
+        "The first requests to this version of {model} do not look like the data that it was trained on.",
+        "Serving computes features otherwise than training did, or the training data were not like the requests. It "
+        "was so from the first row: time has not brought it.",
+        "Nothing is changed by itself. This is looked at once, when a version is first seen.",
+        "Compare how training and serving compute the named features, before the version is trusted.",
+    ),
+    AlarmKind.UNREADABLE_CAPTURE: Text(
+        Severity.WARNING,
+        "captured records unreadable",
+        "More captured records of {model} than usual cannot be read. They are not in any profile.",
+        "A client sends another format or other columns than the model's file says, or the model answers differently.",
+        "The records and the reason for each are kept in quarantine; all others are profiled.",
+        "Read the reasons in quarantine. Correct the client, or input and output in the model's file.",
+    ),
+    AlarmKind.MISSING_CAPTURE: Text(
+        Severity.CRITICAL,
+        "no captures arrive",
+        "Endpoint {endpoint} is called, but no captures arrive. {model} is not being watched.",
+        "Data capture stops without a word when the disk of an instance is over 75 percent full. Otherwise it was "
+        "switched off, or the endpoint's role may no longer write to the bucket.",
+        "The endpoint goes on serving, and nobody is watching it.",
+        "Look at the disk utilization of the endpoint's instances and at its data capture settings. Rolling the "
+        "version out again starts new instances.",
+    ),
+    AlarmKind.DEAD_LETTERS: Text(
+        Severity.WARNING,
+        "messages in a dead-letter queue",
+        "Messages of {model}'s pipeline failed again and again, and wait in a dead-letter queue.",
+        "A fault in a function, or a permission that it lacks: its log says which.",
+        _PIPELINE,
+        "Read the function's log, mend the cause, then send the messages back with SQS's redrive.",
+    ),
+    AlarmKind.FUNCTION_ERRORS: Text(
+        Severity.WARNING,
+        "functions fail",
+        "Functions that watch {model} end in errors.",
+        "A fault in a function, a permission that it lacks, or a service that did not answer.",
+        "Failed work is tried again, then goes to a dead-letter queue. " + _PIPELINE,
+        "Read the functions' logs. If it goes on, look into the dead-letter queues too.",
+    ),
+    AlarmKind.AUTOMATION_FAILED: Text(
+        Severity.CRITICAL,
+        "automation failed",
+        "A state machine of {model} (onboarding, retraining, rollout or rollback) failed or timed out.",
+        "The message of that machine, sent when it failed, names the cause.",
+        "The endpoint serves what it served before, and the lock is released.",
+        "Open the failed execution in Step Functions, mend its cause and start it again.",
+    ),
+    AlarmKind.SERVER_ERRORS: Text(
+        Severity.CRITICAL,
+        "server errors",
+        "Endpoint {endpoint} answers requests to {model} with server errors (5xx).",
+        "The model's code fails on some requests, or its instances are short of memory.",
+        "Nothing is changed by itself, but for a version that is being rolled out: its canary alarm undoes that.",
+        "Read the endpoint's log. If a new version is at fault, start the rollback machine.",
+    ),
+}
+"""`AlarmKind.ATTENTION` has none: it sums up the others, each of which has sent its own message."""
+
+SEVERITIES: Mapping[AlarmKind, Severity] = {kind: text.severity for kind, text in TEXTS.items()}
+"""How urgent each kind of alarm is; those without a message are missing."""

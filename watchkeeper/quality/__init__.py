@@ -1,0 +1,26 @@
+"""Data quality: whether a window's rows are what the model's file and its baseline say they must be.
+
+`examine(Look(…))` holds every expectation against one window and gives a typed `Quality`: columns (`schema`), their
+values (`values`), the captures (`captures`), skew between training and serving (`skew`), and a team's own Model Monitor
+constraints. All from profiles alone: what a summary cannot tell is listed as unchecked.
+"""
+
+from __future__ import annotations
+
+from watchkeeper.quality.examine import Examination, examine
+from watchkeeper.quality.look import Capture, Look
+from watchkeeper.quality.reasons import count_reasons
+from watchkeeper.quality.result import Check, Fault, Quality, Severity, Verdict
+
+__all__ = [
+    "Capture",
+    "Check",
+    "Examination",
+    "Fault",
+    "Look",
+    "Quality",
+    "Severity",
+    "Verdict",
+    "count_reasons",
+    "examine",
+]
