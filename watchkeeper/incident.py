@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from watchkeeper import jsonio
@@ -82,4 +82,4 @@ def _evidence(key: str | None, findings: Findings | None) -> dict[str, object] |
 
 
 def _short(finding: Finding) -> dict[str, object]:
-    return {name: value for name, value in asdict(finding).items() if name != "shares"}
+    return {name: value for name, value in finding.to_document().items() if name != "shares"}
