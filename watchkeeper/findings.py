@@ -77,6 +77,13 @@ class Finding:
     since: datetime | None = None
     span: timedelta | None = None
 
+    def to_document(self) -> dict[str, Any]:
+        """JSON form: times as ISO 8601, the span in seconds."""
+        document = asdict(self)
+        document["since"] = None if self.since is None else self.since.isoformat()
+        document["span"] = None if self.span is None else self.span.total_seconds()
+        return document
+
     @property
     def verdict(self) -> Verdict:
         """Drift or not, of this column alone."""
@@ -148,7 +155,7 @@ class Findings:
         document = asdict(self)
         document |= {"format": FORMAT, "start": self.start.isoformat(), "end": self.end.isoformat()}
         for name in _GROUPS:
-            document[name] = [_written(finding) for finding in getattr(self, name)]
+            document[name] = [finding.to_document() for finding in getattr(self, name)]
         return jsonio.dumps(document)
 
     @classmethod
@@ -174,13 +181,6 @@ class Findings:
             raise ProfileError(
                 f"The text is not a findings object ({error!r}): it is written anew at the monitor's next look."
             ) from error
-
-
-def _written(finding: Finding) -> dict[str, Any]:
-    document = asdict(finding)
-    document["since"] = None if finding.since is None else finding.since.isoformat()
-    document["span"] = None if finding.span is None else finding.span.total_seconds()
-    return document
 
 
 def _finding(document: Mapping[str, Any]) -> Finding:
