@@ -77,6 +77,13 @@ class Finding:
     since: datetime | None = None
     span: timedelta | None = None
 
+    def to_document(self) -> dict[str, Any]:
+        """JSON form: times as ISO 8601, the span in seconds."""
+        document = asdict(self)
+        document["since"] = None if self.since is None else self.since.isoformat()
+        document["span"] = None if self.span is None else self.span.total_seconds()
+        return document
+
     @property
     def verdict(self) -> Verdict:
         """Drift or not, of this column alone."""

@@ -10,6 +10,7 @@ from watchkeeper import jsonio
 from watchkeeper.findings import Finding, Findings
 
 FORMAT = 1
+_LEFT_OUT = frozenset({"shares", "statistics"})
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def _evidence(key: str | None, findings: Findings | None) -> dict[str, object] |
         "verdict": findings.verdict.value,
         "predictions": [_short(finding) for finding in findings.drifted_predictions],
         "features": [_short(finding) for finding in findings.drifted],
+        "joint": [_short(finding) for finding in findings.drifted_joint],
     }
 
 
 def _short(finding: Finding) -> dict[str, object]:
-    return {name: value for name, value in finding.to_document().items() if name != "shares"}
+    return {name: value for name, value in finding.to_document().items() if name not in _LEFT_OUT}

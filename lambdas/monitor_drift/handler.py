@@ -70,15 +70,16 @@ def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric
         return values
     on_probation = serving.previous_version is not None and end <= serving.probation_until
     return values | {
-        Metric.DRIFTED_FEATURES: len(findings.drifted),
-        Metric.DRIFT_SCORE: max(findings.feature_score, findings.prediction_score),
+        Metric.DRIFTED_FEATURES: len(findings.drifted or findings.drifted_joint),
+        Metric.DRIFT_SCORE: max(findings.feature_score, findings.prediction_score, findings.joint_score),
         Metric.PREDICTION_DRIFT: findings.prediction_score,
         Metric.SUSPECT_VERSION: int(on_probation and suspect_version(findings)),
     }
 
 
 def _answer(findings: Findings, key: str) -> dict[str, Any]:
-    drifted = [finding.feature for finding in (*findings.drifted, *findings.drifted_predictions)]
+    everything = (*findings.drifted, *findings.drifted_predictions, *findings.drifted_joint)
+    drifted = [finding.feature for finding in everything]
     logger.info("Looked", version=findings.version, verdict=findings.verdict.value, rows=findings.rows, drifted=drifted)
     return {
         "verdict": findings.verdict.value,

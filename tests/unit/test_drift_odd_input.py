@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -100,7 +102,7 @@ def test_order_and_parting_of_rows_do_not_matter(linked_base: Baseline, seed: in
     window = linked(600, seed, correlation=0.4)
     order = np.random.default_rng(seed).permutation(600)
     ends = [0, *sorted(set(cuts)), 600]
-    parts = [taken(window, order[start:stop]) for start, stop in zip(ends, ends[1:], strict=False)]
+    parts = [taken(window, order[start:stop]) for start, stop in itertools.pairwise(ends)]
 
     # when the parts' profiles are merged backwards
     merged = merge_all((linked_base.observe(part) for part in reversed(parts)), linked_base.empty())

@@ -111,7 +111,7 @@ def _raised(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> 
 
 
 def _drift(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> Message:
-    drifted = evidence.findings.drifted if evidence else ()
+    drifted = evidence.findings.drifted or evidence.findings.drifted_joint if evidence else ()
     names = [finding.feature for finding in drifted]
     name = f"drift in {listed(names, SUBJECT_NAMES_ROOM)}" if names else "drift"
     return _evident(spec, change, evidence, name, drifted, causes(drifted), _retraining(spec))

@@ -16,6 +16,9 @@ _CAUSES = {
     ("missing", "down"): "{}: missing less often. Its source was mended, or fills in a default now.",
     ("new categories", ""): "{}: categories the model has never seen. Something is new, or is spelled in another way.",
     ("out of range", ""): "{}: outside the range seen before. Another unit or scale, or cases of a new kind.",
+    ("correlation", ""): "{}: no longer go together as before. One is computed anew, or rows are joined wrongly.",
+    ("together", ""): "{} and others: plausible one by one, not together. A source or the model computes one anew.",
+    ("many columns", ""): "{} changed a little at once: the population drifts as a whole.",
 }
 """By statistic and, where it matters, direction."""
 _POPULATION = (
