@@ -243,15 +243,19 @@ def _record(who: str, outcome: Outcome, record: Record) -> str:
         return f"{who}: {_count(len(record.episodes), 'alarm')}; if all of it was healthy, {rate}."
     said = f"{who}: "
     if record.healthy:
-        said += f"{_count(record.false_alarms, 'false alarm')} before the change, {rate}; "
+        span = _length(record.healthy)
+        said += f"{_count(record.false_alarms, 'false alarm')} in {span} before the change, {rate}; "
     else:
         said += "nothing was looked at before the change; "
+    if record.standing:
+        return said + "it was in alarm already when the change came, so its delay cannot be told."
     if record.delay is None:
         return said + "the change was not found."
     shown = outcome.timeline.shown
-    delay = shown(replay.changed_at + record.delay) - shown(replay.changed_at)
-    standing = ", but was in alarm already when the change came" if record.standing else ""
-    return said + f"the change was found after {_length(delay)}{standing}."
+    return (
+        said
+        + f"the change was found after {_length(shown(replay.changed_at + record.delay) - shown(replay.changed_at))}."
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -81,7 +81,8 @@ class Record:
     false_alarms : how many of them began in the healthy span
     healthy : how long that was
     in_alarm : share of the looks in that span that were in alarm; a long alarm is one alarm, and shows here
-    delay : from the change to the first look in alarm after it; None when there was none, or no change is known
+    delay : from the change to the first look in alarm after it; None when there was none, no change is known, or
+        an alarm stood already, so that nothing tells which look found the change
     standing : whether it was in alarm already when the change came
     """
 
@@ -141,8 +142,8 @@ class Replay:
         length = self.looks[0].increment.end - self.looks[0].increment.start
         healthy = len(self.healthy_looks)
         after = [look.end for look, alarm in zip(self.looks, alarms, strict=True) if alarm and not self._healthy(look)]
-        delay = after[0] - self.changed_at if self.changed_at is not None and after else None
         standing = self.changed_at is not None and healthy > 0 and alarms[healthy - 1]
+        delay = after[0] - self.changed_at if self.changed_at is not None and after and not standing else None
         in_alarm = sum(alarms[:healthy]) / healthy if healthy else math.nan
         return Record(found, false, healthy * length, in_alarm, delay, standing)
 
