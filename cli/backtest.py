@@ -119,7 +119,8 @@ def _times(request: Request) -> NDArray[np.float64]:
     backwards = int(np.count_nonzero(np.diff(seconds) < 0))
     if backwards:
         note(
-            f"the rows are not in order of time ({backwards:,} are earlier than the one before): sorted by {request.time}"
+            f"the rows are not in order of time ({backwards:,} are earlier than the one before): sorted by "
+            f"{request.time}"
         )
     return seconds
 
@@ -237,22 +238,28 @@ def summary(outcome: Outcome) -> list[str]:
 def _record(who: str, outcome: Outcome, record: Record) -> str:
     replay = outcome.replay
     budget = replay.monitor.false_alarms_per_month
-    count = len(record.episodes)
+    rate = f"{record.false_alarms_a_month:.2f} a month (budget {budget:g}), in alarm at {record.in_alarm:.0%} of looks"
     if replay.changed_at is None:
-        rate = record.false_alarms_a_month
-        return f"{who}: {count} alarms, {rate:.2f} a month if all of it was healthy (budget {budget:g})."
+        return f"{who}: {_count(len(record.episodes), 'alarm')}; if all of it was healthy, {rate}."
     said = f"{who}: "
     if record.healthy:
-        said += f"{record.false_alarms} false alarms before the change, {record.false_alarms_a_month:.2f} a month "
-        said += f"(budget {budget:g}); "
+        span = _length(record.healthy)
+        said += f"{_count(record.false_alarms, 'false alarm')} in {span} before the change, {rate}; "
     else:
         said += "nothing was looked at before the change; "
+    if record.standing:
+        return said + "it was in alarm already when the change came, so its delay cannot be told."
     if record.delay is None:
         return said + "the change was not found."
     shown = outcome.timeline.shown
-    delay = shown(replay.changed_at + record.delay) - shown(replay.changed_at)
-    standing = ", but was in alarm already when the change came" if record.standing else ""
-    return said + f"the change was found after {_length(delay)}{standing}."
+    return (
+        said
+        + f"the change was found after {_length(shown(replay.changed_at + record.delay) - shown(replay.changed_at))}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _threshold(outcome: Outcome) -> str:

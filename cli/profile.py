@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> None:
 def _guarantee(epsilon: float) -> str:
     return (
         f"it is {epsilon:g}-differentially private for one row: whether a row was among them changes the odds of any "
-        f"profile by at most e^{epsilon:g}. Extremes, new names and how columns go together are left out. Every further "
-        "profile of the same rows adds its own loss to this one."
+        f"profile by at most e^{epsilon:g}. Extremes, new names and how columns go together are left out. Every "
+        "further profile of the same rows adds its own loss to this one."
     )
 
 
@@ -86,7 +86,7 @@ def _name(given: str | None, file: Path) -> str:
     name = given if given is not None else re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"--name {name!r}: use letters, digits, dots, hyphens and underscores, at most 100. A profile uploaded under "
-            "the same name and hour takes the place of the earlier one."
+            f"--name {name!r}: use letters, digits, dots, hyphens and underscores, at most 100. A profile uploaded "
+            "under the same name and hour takes the place of the earlier one."
         )
     return name

@@ -6,7 +6,7 @@ around its rules that are taken for speed give the same result, or are not taken
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -209,7 +209,7 @@ def _numbers(array: pa.Array) -> NDArray[np.float64] | None:
 
 
 def _plain_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _seconds(array: pa.Array) -> NDArray[np.float64] | None:
@@ -327,8 +327,7 @@ def _kind(values: pa.ChunkedArray) -> Kind | str:
     return "differs in most rows" if different > max(_MOSTLY_DIFFERENT * len(present), 2) else Kind.CATEGORY
 
 
-def _all_read(parse: object, values: Sequence[object]) -> bool:
-    assert callable(parse)
+def _all_read(parse: Callable[[object], float], values: Sequence[object]) -> bool:
     try:
         for value in values:
             parse(value)

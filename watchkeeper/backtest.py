@@ -80,13 +80,16 @@ class Record:
     episodes : its alarms
     false_alarms : how many of them began in the healthy span
     healthy : how long that was
-    delay : from the change to the first look in alarm after it; None when there was none, or no change is known
+    in_alarm : share of the looks in that span that were in alarm; a long alarm is one alarm, and shows here
+    delay : from the change to the first look in alarm after it; None when there was none, no change is known, or
+        an alarm stood already, so that nothing tells which look found the change
     standing : whether it was in alarm already when the change came
     """
 
     episodes: tuple[Episode, ...]
     false_alarms: int
     healthy: timedelta
+    in_alarm: float
     delay: timedelta | None
     standing: bool
 
@@ -139,9 +142,10 @@ class Replay:
         length = self.looks[0].increment.end - self.looks[0].increment.start
         healthy = len(self.healthy_looks)
         after = [look.end for look, alarm in zip(self.looks, alarms, strict=True) if alarm and not self._healthy(look)]
-        delay = after[0] - self.changed_at if self.changed_at is not None and after else None
-        standing = self.changed_at is not None and 0 < healthy and alarms[healthy - 1]
-        return Record(found, false, healthy * length, delay, standing)
+        standing = self.changed_at is not None and healthy > 0 and alarms[healthy - 1]
+        delay = after[0] - self.changed_at if self.changed_at is not None and after and not standing else None
+        in_alarm = sum(alarms[:healthy]) / healthy if healthy else math.nan
+        return Record(found, false, healthy * length, in_alarm, delay, standing)
 
 
 def episodes(alarms: Sequence[bool]) -> tuple[Episode, ...]:
@@ -176,7 +180,7 @@ def monitor_of(length: timedelta, budget: float, minimum_rows: int) -> DriftMoni
 
 
 def calibrated(baseline: Baseline, chunks: Sequence[Profile]) -> Calibration:
-    """What the baseline's own windows, in order of time, tell of how windows vary; of every length that is looked at."""
+    """How much windows of every length looked at vary, from the baseline's own, in order of time."""
     return Calibration.learn(baseline, chunks, spans=SCALES)
 
 

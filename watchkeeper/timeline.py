@@ -1,12 +1,11 @@
 """Rows cut into windows that follow each other: of equal length in time, or of equal numbers of rows.
 
-Windows are numbered since 1970, as the drift monitor counts them. Windows of equal numbers of rows are put on a clock on
-which they take equally long, their mean length; `shown` reads it as real time.
+Windows are numbered since 1970, as the drift monitor counts them. Windows of equal numbers of rows are put on a clock
+on which they take equally long, their mean length; `shown` reads it as real time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -46,16 +45,16 @@ class Timeline:
         DatasetError
             There are no rows, or so many windows that the length must be a mistake.
         """
-        _check_rows(len(seconds))
+        least, greatest = _range(seconds)
         numbers = np.floor(seconds / length.total_seconds()).astype(np.int64)
-        windows = int(numbers.max() - numbers.min()) + 1
+        windows = int(np.ptp(numbers)) + 1
         if windows > MOST_WINDOWS:
             raise DatasetError(
-                f"{_at(seconds.min()):%Y-%m-%d} to {_at(seconds.max()):%Y-%m-%d} has {windows:,} windows of {length}; "
+                f"{_at(least):%Y-%m-%d} to {_at(greatest):%Y-%m-%d} has {windows:,} windows of {length}; "
                 f"at most {MOST_WINDOWS:,} are replayed. Choose a longer window, or one of a number of rows."
             )
-        if numbers.min() < 0:
-            raise DatasetError(f"The earliest row is of {_at(seconds.min()):%Y-%m-%d}; give times from 1970 on.")
+        if least < 0:
+            raise DatasetError(f"The earliest row is of {_at(least):%Y-%m-%d}; give times from 1970 on.")
         return cls(length, numbers, np.empty(0), np.empty(0))
 
     @classmethod
@@ -67,27 +66,25 @@ class Timeline:
         DatasetError
             There is not one full window, or all rows are of one time.
         """
-        _check_rows(len(seconds))
-        windows = len(seconds) // rows
-        span = float(seconds.max() - seconds.min())
+        least, greatest = _range(seconds)
+        windows, span = len(seconds) // rows, greatest - least
         if not windows:
             raise DatasetError(f"There are {len(seconds)} rows, fewer than one window of {rows}. Choose fewer rows.")
         if windows > MOST_WINDOWS:
             raise DatasetError(
                 f"There are {windows:,} windows of {rows} rows; at most {MOST_WINDOWS:,} are replayed. Choose more."
             )
-        if span <= 0 or seconds.min() < 0:
+        if span <= 0 or least < 0:
             raise DatasetError(
-                f"The rows' times are {_at(seconds.min())} to {_at(seconds.max())}; windows need times that differ, "
-                "from 1970 on."
+                f"The rows' times are {_at(least)} to {_at(greatest)}; windows need times that differ, from 1970 on."
             )
         order = np.argsort(seconds, kind="stable")
         place = np.empty(len(seconds), np.int64)
         place[order] = np.arange(len(seconds)) // rows
         length = timedelta(seconds=max(round(span / len(seconds) * rows, 6), 1e-6))
-        first = int(seconds.min() // length.total_seconds())
+        first = int(least // length.total_seconds())
         starts = np.append(seconds[order[: windows * rows : rows]], seconds[order[windows * rows - 1]])
-        clock = (first + np.arange(windows + 1)) * length.total_seconds()
+        clock = (first + np.arange(windows + 1, dtype=np.float64)) * length.total_seconds()
         return cls(length, np.where(place < windows, place + first, DROPPED), clock, starts)
 
     @property
@@ -123,16 +120,18 @@ class Timeline:
         return int((self.clocked(at) - EPOCH) // self.length)
 
     @staticmethod
-    def _between(at: datetime, before: Sequence[float] | NDArray[np.float64], after: NDArray[np.float64]) -> datetime:
+    def _between(at: datetime, before: NDArray[np.float64], after: NDArray[np.float64]) -> datetime:
         if not len(after):
             return at
         return _at(round(float(np.interp((at - EPOCH).total_seconds(), before, after)), 3))
 
 
-def _check_rows(rows: int) -> None:
-    if not rows:
+def _range(seconds: NDArray[np.float64]) -> tuple[float, float]:
+    """The earliest and the latest time."""
+    if not len(seconds):
         raise DatasetError("There are no rows to replay. Name a file with data.")
+    return float(np.min(seconds)), float(np.max(seconds))
 
 
 def _at(seconds: float) -> datetime:
-    return EPOCH + timedelta(seconds=float(seconds))
+    return EPOCH + timedelta(seconds=seconds)
