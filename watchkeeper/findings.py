@@ -89,13 +89,6 @@ class Finding:
         """Drift or not, of this column alone."""
         return Verdict.DRIFT if self.drifted else Verdict.NO_DRIFT
 
-    def to_document(self) -> dict[str, Any]:
-        """JSON form."""
-        document = asdict(self)
-        document["since"] = None if self.since is None else self.since.isoformat()
-        document["span"] = None if self.span is None else self.span.total_seconds()
-        return document
-
     @property
     def score(self) -> float:
         """The effect in units of its threshold; 0 without evidence, above 1 for every drifted column."""
