@@ -50,6 +50,12 @@ class Dispersion:
         """Some columns' own."""
         return Dispersion(self.mean[part], self.variance[part], self.windows[part])
 
+    def at_least(self, other: Dispersion) -> Dispersion:
+        """This, or the other where that varies more."""
+        larger = other.known & (other.mean > self.mean)
+        pairs = ((self.mean, other.mean), (self.variance, other.variance), (self.windows, other.windows))
+        return Dispersion(*(np.where(larger, theirs, ours) for ours, theirs in pairs))
+
     def moderated(self) -> tuple[Floats, Floats]:
         """Each variance of a z, drawn to the common level, and its degrees of freedom; at least 1, and ∞ if unknown."""
         known = self.known & (self.mean > 0)
