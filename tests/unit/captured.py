@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from watchkeeper.capture import Block, CaptureReader, fields
+from watchkeeper.capture import Block, CaptureReader, fields, lines
 from watchkeeper.spec import Feature, Kind, ModelSpec, Output, Task
 from watchkeeper.table import CategoryColumn, Column, NumberColumn
 
@@ -150,15 +150,15 @@ def captured_lines(draw: st.DrawFn, width: int) -> bytes:
     some = draw(st.lists(forms, min_size=1, max_size=2))
     values = st.sampled_from(USUAL * 10 + ODD) if draw(st.booleans()) else st.sampled_from(USUAL)
     answer = st.sampled_from(draw(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=3)))
-    lines = []
+    written = []
     for _ in range(draw(st.integers(1, 12))):
         form = draw(st.sampled_from(some))
         rows = [[draw(values) for _ in range(width)] for _ in range(form.rows)]
         line = record(form, rows, [draw(answer) for _ in rows], f"{draw(st.integers(0, 2**32)):08x}")
         if draw(st.integers(0, 7)) == 0:
             line = draw(damaged(line))
-        lines.append(line)
-    return b"\n".join(lines) + draw(st.sampled_from([b"", b"\n", b"\n\n"]))
+        written.append(line)
+    return b"\n".join(written) + draw(st.sampled_from([b"", b"\n", b"\n\n"]))
 
 
 def record(form: Form, rows: list[list[str]], answers: list[str], event_id: str) -> bytes:
@@ -175,10 +175,10 @@ def record(form: Form, rows: list[list[str]], answers: list[str], event_id: str)
     document = {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
     if form.reversed:
         document = dict(reversed(document.items()))
-    written = json.dumps(document, ensure_ascii=form.ascii, separators=form.separators)
+    text = json.dumps(document, ensure_ascii=form.ascii, separators=form.separators)
     if form.doubled:
-        written = written.replace('"mode":', f'{form.doubled}"mode":', 1)
-    return written.encode("utf-8", "surrogatepass") + form.end
+        text = text.replace('"mode":', f'{form.doubled}"mode":', 1)
+    return text.encode("utf-8", "surrogatepass") + form.end
 
 
 def body(form: Form, text: str, encoding: str) -> dict[str, Any]:
@@ -196,10 +196,15 @@ def damaged(line: bytes) -> st.SearchStrategy[bytes]:
     return st.builds(lambda at, size, new: line[:at] + new + line[at + size :], place, cut, put_in)
 
 
-def account(spec: ModelSpec, data: bytes, *, fast: bool, cut: int | None = None) -> tuple[Any, ...]:
+def account(
+    spec: ModelSpec, data: bytes, *, fast: bool, cut: int | None = None, piece: int | None = None
+) -> tuple[Any, ...]:
     """What reading gives: rows with and without answers, values of the wrong type, and unreadable records."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fields, "AVAILABLE", fast and fields.AVAILABLE)
+        if piece is not None:
+            patch.setattr(lines, "PIECE_BYTES", piece)
+            patch.setattr(lines, "_STEP", piece)
         chunks = [data[start : start + (cut or len(data))] for start in range(0, len(data), cut or max(len(data), 1))]
         blocks = list(CaptureReader(spec).blocks(chunks))
     rows = Counter(row for block in blocks for row in rows_of(block))

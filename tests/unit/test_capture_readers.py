@@ -62,6 +62,103 @@ def test_every_answer_among_usual_ones_is_read_alike(task: Task, output: Output,
     assert account(spec, captured, fast=True) == account(spec, captured, fast=False)
 
 
+GOOD = capture_record("31,5.5,own,2", "0.5", event_id="e-1", inference_id="i-1")
+IMPOSTORS = {
+    "a quote in a value": GOOD.replace(b"own", b'o"n'),
+    "a quote in the first value": GOOD.replace(b"31", b'3"'),
+    "a quote in the answer": GOOD.replace(b"0.5", b'0"5'),
+    "a quote in an id": GOOD.replace(b"e-1", b'e"1'),
+    "an id that is a pair": GOOD.replace(b'"e-1"', b'"e":"1"'),
+    "an id that is an object": GOOD.replace(b'"e-1"', b'{"e":"1"'),
+    "a text in front of an id": GOOD.replace(b'"e-1"', b'1"e-1"'),
+    "a text behind the last id": GOOD.replace(b'"i-1"', b'"i-1"1'),
+    "another key for an id": GOOD.replace(b'"eventId"', b'"eventIx"'),
+    "another part": GOOD.replace(b'"endpointInput"', b'"endpointImput"'),
+    "another encoding": GOOD.replace(b'"CSV"', b'"SVC"'),
+    "another encoding of the answer": GOOD[::-1].replace(b'"VSC"', b'"CVS"', 1)[::-1],
+    "another mode": GOOD.replace(b"INPUT", b"TUPNI"),
+    "another version": GOOD.replace(b'"0"', b'"1"'),
+    "a tab in a number": GOOD.replace(b"5.5", b"\t5.5"),
+    "a null in a category": GOOD.replace(b"own", b"o\x00n"),
+    "a control character in an id": GOOD.replace(b"e-1", b"e\x011"),
+    "an escape in a value": GOOD.replace(b"own", b"\\u006fwn"),
+    "an escape in an id": GOOD.replace(b"e-1", b"\\u00651"),
+    "a carriage return between two records": GOOD + b"\r" + GOOD,
+    "a carriage return in a value": GOOD.replace(b"own", b"o\rn"),
+    "a carriage return at the end": GOOD + b"\r",
+    "invalid UTF-8 in a value": GOOD.replace(b"own", b"o\xffn"),
+    "invalid UTF-8 in an id": GOOD.replace(b"e-1", b"e\xed\xa0\x80"),
+    "a value more": GOOD.replace(b"own", b"own,1"),
+    "a value less": GOOD.replace(b"own,", b""),
+    "a value moved to the answer": GOOD.replace(b"own,", b"").replace(b"0.5", b"0.5,0.5"),
+    "no comma between two keys": GOOD.replace(b'"mode": "INPUT", ', b'"mode": "INPUT" ') + b",",
+    "a byte order mark": b"\xef\xbb\xbf" + GOOD,
+    "UTF-16": GOOD.decode().encode("utf-16"),
+    "a blank in front": b" " + GOOD,
+    "a blank line": b"",
+    "one quote": b'"',
+    "cut short": GOOD[:-9],
+    "commas only": b"," * GOOD.count(b","),
+}
+
+
+@pytest.mark.parametrize("impostor", IMPOSTORS.values(), ids=IMPOSTORS)
+@pytest.mark.parametrize("kinds", [(Kind.NUMBER, Kind.CATEGORY), (Kind.CATEGORY, Kind.CATEGORY)])
+def test_a_line_that_almost_fits_the_template_is_read_alike(impostor: bytes, kinds: tuple[Kind, Kind]):
+    # given records of one form, and among them a line that differs from it where a careless reader would not look
+    number, category = kinds
+    spec = model_spec(features=tuple(Feature(f"f{i}", category if i == 2 else number) for i in range(4)))
+
+    for captured in ([impostor, *[GOOD] * 5], [*[GOOD] * 5, impostor], [GOOD, GOOD, impostor, GOOD, impostor]):
+        data = b"\n".join([*captured, b""])
+        # when they are read by all readers and by the general one; then both give the same
+        assert account(spec, data, fast=True) == account(spec, data, fast=False)
+        # also when they come after a piece that fitted
+        assert account(spec, data, fast=True, piece=4 * len(GOOD)) == account(spec, data, fast=False)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [
+        ("1,2,own\n\n3,4,own", "0.1\n0.2\n0.3"),
+        ("1,2,own\n3,4,own", "0.1\n\n0.2"),
+        ("\n1,2,own", "0.1\n0.2"),
+        ("1,2,own\r\n3,4,own\r\n", "0.1\r\n0.2\r\n"),
+        ("1,2,own\r3,4,own", "0.1\n0.2"),
+        ("\ufeff1,2,own\n3,4,own", "0.1\n0.2"),
+        ("1,2,own\n3,4,own", "\ufeff0.1\n0.2"),
+        ("1,2,own\n3,4", "0.1\n0.2"),
+        ("1,2\nown,3,4,own", "0.1\n0.2"),
+        ("1,2,own\n3,4,own", "0.1,1\n0.2"),
+        ("1,2,own\n3,4,own", "0.1\nno"),
+        ("1,2,own\n3,4,own", "0.1,0.2"),
+        ("1,2,own\n3,4,own", "0.1"),
+        ('1,2,"o\nwn"\n3,4,own', "0.1\n0.2"),
+        ("1,2,o\x00wn\n3,4,own", "0.1\n0.2"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_requests_of_many_rows_are_read_alike(request_text: str, answer: str, first: bool):
+    # given a request of several rows in an odd form, before or after usual ones
+    odd, usual = capture_record(request_text, answer), capture_record("5,6,own\n7,8,own", "0.5\n0.6")
+    data = b"\n".join([odd, usual, usual] if first else [usual, usual, odd])
+
+    # when they are read by all readers and by the general one; then both give the same
+    assert account(model_spec(), data, fast=True) == account(model_spec(), data, fast=False)
+
+
+def test_probabilities_that_barely_add_up_are_read_alike():
+    # given probabilities whose sum is as close to the tolerance as rounding goes
+    random = np.random.default_rng(5)
+    shares = random.dirichlet((1, 1, 1), 2000) * 1.003 * (1 + random.integers(-3, 4, (2000, 1)) * 2**-53)
+    data = b"\n".join(capture_record("1,2,own", ",".join(map(repr, row))) for row in shares.tolist())
+
+    for task in (Task.BINARY, Task.MULTICLASS):
+        # when they are read by all readers and by the general one; then both give the same
+        spec = model_spec(task=task)
+        assert account(spec, data, fast=True) == account(spec, data, fast=False)
+
+
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The lines that the general reader was asked for."""

@@ -63,7 +63,7 @@ def manifest_uris(text: bytes) -> list[str]:
     except ValueError:
         lists = [_json(line) for line in text.splitlines() if line.strip()]
     found: list[str] = []
-    for names in lists:
+    for names in lists or [None]:
         if not isinstance(names, list) or not names or not isinstance(names[0], Mapping):
             raise CaptureError(_NO_MANIFEST)
         prefix, *keys = names
