@@ -27,6 +27,16 @@ data that a model was trained or judged on; `check` holds other data against a c
 constraint_violations.json. Data files are CSV or Parquet with the features' names, or data capture (.jsonl)."""
 
 
+_BACKTEST = """\
+Replays the history in a CSV or Parquet file through the drift monitor: the first share of it becomes the baseline, then
+every window is a look, as in the account. Says what would have fired and when, how many false alarms a month that is,
+how late a known change would have been found, and which threshold would have kept the budget. See docs/backtest.md."""
+
+_PROFILE = """\
+Profiles the rows of a CSV or Parquet file against a baseline, wherever they are: only the profile need travel, and it
+merges with all others. With --noise it is differentially private. See docs/backtest.md."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a mistake of the user's is one message and exit status 2, a failed check exit status 1."""
     options = parser().parse_args(arguments)
@@ -92,6 +102,8 @@ def parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_validate)
     commands.add_parser("schema", help="print the JSON schema of a model's YAML file").set_defaults(run=_schema)
     _add_constraints(commands)
+    _add_backtest(commands)
+    _add_profile(commands)
     return top
 
 
@@ -117,6 +129,60 @@ def _add_constraints(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
     check.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where to write (here)")
     check.set_defaults(run=_check_constraints)
+
+
+def _add_backtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    replay = commands.add_parser("backtest", help="replay history through the drift monitor", description=_BACKTEST)
+    replay.add_argument("--data", type=Path, metavar="FILE", required=True, help="CSV (with a header) or Parquet")
+    replay.add_argument("--time", metavar="COLUMN", help="each row's time: ISO 8601, or (milli)seconds since 1970")
+    replay.add_argument(
+        "--interval", metavar="DURATION", help="instead of --time: rows are in order, so far apart ('30 minutes')"
+    )
+    replay.add_argument("--begin", metavar="TIME", help="with --interval: the time of the first row (2000-01-01)")
+    replay.add_argument("--model", metavar="MODEL", help="a model's name, or its YAML file: features and settings")
+    replay.add_argument("--window", metavar="LENGTH", help="'1 day', or a number of rows (the model's, or 1 day)")
+    first = replay.add_mutually_exclusive_group()
+    first.add_argument(
+        "--baseline-share", type=float, default=0.3, metavar="SHARE", help="first share of the rows (%(default)s)"
+    )
+    first.add_argument("--baseline-until", metavar="TIME", help="instead: all whole windows before this time")
+    replay.add_argument("--budget", type=_positive, metavar="N", help="false alarms a month (the model's, or 1)")
+    replay.add_argument(
+        "--minimum-rows", type=int, metavar="N", help="windows with fewer get no verdict (the model's, or 300)"
+    )
+    replay.add_argument("--changed-at", metavar="TIME", help="when the data are known to have changed")
+    replay.add_argument(
+        "--exclude", nargs="+", action="extend", default=[], metavar="COLUMN", help="columns not to look at"
+    )
+    replay.add_argument("--report", type=Path, metavar="FILE", help="write an HTML page as well")
+    replay.set_defaults(run=_backtest)
+
+
+def _add_profile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = commands.add_parser("profile", help="profile rows made elsewhere, to merge", description=_PROFILE)
+    made.add_argument("file", type=Path, metavar="FILE", help="CSV (with a header) or Parquet")
+    made.add_argument("--model", metavar="MODEL", required=True, help="a model's name, or its YAML file")
+    made.add_argument(
+        "--baseline", type=Path, metavar="FILE", required=True, help="the baseline.json of the version that served"
+    )
+    made.add_argument("--hour", metavar="TIME", help="the UTC hour that the rows are of (the present one)")
+    made.add_argument("--name", metavar="NAME", help="tells it from others of the hour (the file's name)")
+    made.add_argument("--label", metavar="COLUMN", help="the column of predicted labels, if there is one")
+    made.add_argument("--score", metavar="COLUMN", help="the column of predicted scores or values, if there is one")
+    made.add_argument("--noise", type=float, metavar="EPSILON", help="add privacy noise; 1 is usual, 0.1 strict")
+    made.add_argument("--output", type=Path, default=Path("profile.json"), metavar="FILE", help="default: %(default)s")
+    made.set_defaults(run=_profile)
+
+
+def _positive(text: str) -> float:
+    """A number above zero; argparse says what is wrong otherwise."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+_positive.__name__ = "positive number"  # argparse names the type in its message
 
 
 # The modules below are imported when their command runs, so that `--help` and `validate` answer at once.
@@ -179,3 +245,16 @@ def _check_constraints(options: argparse.Namespace) -> None:
         options.model, options.data, options.constraints, options.statistics, options.baseline, options.output
     ):
         sys.exit(1)
+
+
+def _backtest(options: argparse.Namespace) -> None:
+    from cli.backtest import Request, run
+
+    wanted = {name: value for name, value in vars(options).items() if name != "run"}
+    run(Request(**wanted | {"exclude": tuple(options.exclude)}))
+
+
+def _profile(options: argparse.Namespace) -> None:
+    from cli.profile import run
+
+    run(options)

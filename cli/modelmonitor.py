@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
-
+from cli import rows
 from cli.console import console, note
 from cli.project import find_model
 from watchkeeper.capture import Block, CaptureReader, prediction_columns
@@ -44,11 +42,11 @@ def check(
     model = find_model(name)
     spec = model.spec()
     wanted, measured = _constraints(spec, constraints), _statistics(statistics)
-    rows = _read(data, spec)
+    checked = _read(data, spec)
     own_bins = baseline is None and measured is not None  # then no other data is needed
-    reference = _baseline(spec, rows if own_bins else _read(_source(model, baseline), spec))
-    window = reference.observe(rows.block())
-    report = find_violations(wanted, reference, window, spec, measured, extra=rows.extra)
+    reference = _baseline(spec, checked if own_bins else _read(_source(model, baseline), spec))
+    window = reference.observe(checked.block())
+    report = find_violations(wanted, reference, window, spec, measured, extra=checked.extra)
     _write(output, "statistics.json", summarize(reference.binning, window, spec).to_json())
     written = _write(output, "constraint_violations.json", report.violations.to_json())
     found = report.violations.violations
@@ -90,26 +88,22 @@ def _read(path: Path, spec: ModelSpec) -> Data:
 
 
 def _table(path: Path, spec: ModelSpec) -> Data:
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, na_filter=False)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as CSV or Parquet ({error}).") from error
-    wanted = [feature.name for feature in spec.features]
-    if not any(name in table.columns for name in wanted):
+    found, wanted = rows.columns(path), [feature.name for feature in spec.features]
+    kinds = {feature.name: feature.kind for feature in spec.profiled_features if feature.name in found}
+    if not kinds:
         raise DatasetError(
             f"{path}: has none of the model's features ({', '.join(wanted[:3])}, …); its first line must name them."
         )
-    columns = {feature.name: column(feature.kind, _raw(table, feature.name)) for feature in spec.profiled_features}
-    others = tuple(str(name) for name in table.columns if name not in (*wanted, spec.label.name))
-    return Data(spec, len(table), columns, others)
-
-
-def _raw(table: pd.DataFrame, name: str) -> Sequence[object]:
-    """A column's raw values; a column that the file lacks is missing in every row."""
-    if name not in table.columns:
-        return [None] * len(table)
-    values = table[name].astype(object)
-    return [value.isoformat() if isinstance(value, datetime) else value for value in values.where(values.notna(), None)]
+    blocks = list(rows.RowFile(path, kinds).blocks())
+    count = sum(block.rows for block in blocks)
+    columns = {
+        feature.name: concatenate(block.features[feature.name] for block in blocks)
+        if feature.name in kinds and blocks
+        else column(feature.kind, [None] * count)  # a column that the file lacks is missing in every row
+        for feature in spec.profiled_features
+    }
+    others = tuple(name for name in found if name not in (*wanted, spec.label.name))
+    return Data(spec, count, columns, others)
 
 
 def _capture(path: Path, spec: ModelSpec) -> Data:

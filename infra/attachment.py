@@ -17,6 +17,11 @@ from watchkeeper import rollout
 from watchkeeper.spec import Attached
 
 FACTS = ("ok", "reason", "endpoint_config", "container", "model_name", "model", "package_arn")
+_DESCRIBED = {
+    "sagemaker:DescribeEndpointConfig": "endpoint-config",
+    "sagemaker:DescribeModel": "model",
+    "sagemaker:DescribeModelPackage": "model-package",
+}
 _UNKNOWN = "What an attached endpoint's config, model and package are called is not in the model's file."
 
 
@@ -43,11 +48,8 @@ class Attachment(Construct):
         tools.state.read_by(self.inspect)
         endpoint = grants.arn("sagemaker", f"endpoint/{attached.endpoint}")
         grants.allow(self.inspect.role, ["sagemaker:DescribeEndpoint"], [endpoint])
-        for kind in ("EndpointConfig", "Model", "ModelPackage"):
-            name = {"EndpointConfig": "endpoint-config", "ModelPackage": "model-package"}.get(kind, "model")
-            grants.allow(
-                self.inspect.role, [f"sagemaker:Describe{kind}"], [grants.arn("sagemaker", f"{name}/*")], _UNKNOWN
-            )
+        for action, kind in _DESCRIBED.items():
+            grants.allow(self.inspect.role, [action], [grants.arn("sagemaker", f"{kind}/*")], _UNKNOWN)
         bucket = grants.arn("s3", attached.bucket, region="", account="")
         grants.allow(self.inspect.role, ["s3:GetBucketNotification"], [bucket])
 

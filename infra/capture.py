@@ -46,6 +46,7 @@ class Capture(Construct):
             description=f"Profiles each object that {context.name}'s endpoint captures",
             timeout=TIMEOUT,
             memory_mb=MEMORY_MB,
+            layers=("core", "parser"),
             environment={"QUEUE_URL": self.queue.queue_url, "BACKFILL_JOB": backfill.name},
         )
         self.function.reads(naming.capture_prefix(context.name), naming.baseline_prefix(context.name))

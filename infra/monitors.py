@@ -40,9 +40,8 @@ class Monitors(Construct):
             layers=("core", "analysis"),
             dead_letters=dead_letters,
         )
-        self.drift.reads(naming.profiles_prefix(context.name), naming.baseline_prefix(context.name))
         kept = naming.compacted_prefix(context.name), naming.memory_prefix(context.name)
-        self.drift.reads(*kept)
+        self.drift.reads(naming.profiles_prefix(context.name), naming.baseline_prefix(context.name), *kept)
         self.drift.writes(naming.findings_prefix(context.name), *kept)
         state.read_by(self.drift)
         self.quality = PythonFunction(

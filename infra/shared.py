@@ -18,7 +18,7 @@ from watchkeeper.config import ModelConfig
 from watchkeeper.spec import ModelSpec
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
-LAYERS = ("core", "analysis")
+LAYERS = ("core", "analysis", "parser")
 GLUE_DATABASE = "watchkeeper"
 GLUE_SECURITY = "watchkeeper"
 EXPORTS = {name: f"Watchkeeper-{name}" for name in ("DataBucketName", "KeyArn", "WarningTopicArn", "CriticalTopicArn")}

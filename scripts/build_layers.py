@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,30 +23,45 @@ LOCK = ROOT / "requirements.txt"
 BUILD = ROOT / "build"
 LAMBDA_PYTHON, LAMBDA_PLATFORM = "3.13", "aarch64-manylinux_2_34"
 HOST_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+FUNCTIONS = (("core", "analysis"), ("core", "parser"))
+"""Layers that functions have together."""
 LIMIT_MB = 210
+IMPORTED = {"parser": "pyarrow.csv"}
+"""What must still be importable from a layer of which only named files are kept."""
 
 
 def main() -> None:
     """Build what is missing or out of date."""
-    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["watchkeeper"]["layers"]
-    for layer in ("core", "analysis"):
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["watchkeeper"]
+    layers, kept = settings["layers"], settings["kept"]
+    for layer in sorted({layer for together in FUNCTIONS for layer in together}):
         for folder, python, target in (
             (BUILD / "layers" / "arm64" / layer, LAMBDA_PYTHON, LAMBDA_PLATFORM),
             (BUILD / "layers" / "host" / layer, HOST_PYTHON, None),
         ):
-            if _build(layer, layers[layer], folder / "python", python, target) and target:
-                _zip(folder)
-    _build("runtime", layers["runtime"], BUILD / "runtime", HOST_PYTHON, None)
-    total = sum(_size_mb(BUILD / "layers" / "arm64" / layer) for layer in ("core", "analysis"))
-    if total > LIMIT_MB:
-        sys.exit(f"The layers weigh {total:.0f} MB together; the limit here is {LIMIT_MB} MB (Lambda's is 250 MB).")
+            if _build(layer, layers[layer], kept.get(layer), folder / "python", python, target):
+                if target:
+                    _zip(folder)
+                elif layer in IMPORTED:
+                    _check_import(IMPORTED[layer], folder / "python")
+    _build("runtime", layers["runtime"], None, BUILD / "runtime", HOST_PYTHON, None)
+    for together in FUNCTIONS:
+        total = sum(_size_mb(BUILD / "layers" / "arm64" / layer) for layer in together)
+        if total > LIMIT_MB:
+            sys.exit(
+                f"The layers {', '.join(together)} weigh {total:.0f} MB; the limit here is {LIMIT_MB} MB (Lambda's is "
+                "250 MB)."
+            )
 
 
-def _build(layer: str, packages: list[str], folder: Path, python: str, target: str | None) -> bool:
+def _build(
+    layer: str, packages: list[str], kept: list[str] | None, folder: Path, python: str, target: str | None
+) -> bool:
     """Install a layer's packages into `folder`, unless that is up to date; say whether anything was done."""
+    contents = json.dumps(packages if kept is None else [packages, kept])
     marker = {
         "layer": layer,
-        "lock": hashlib.sha256(LOCK.read_bytes() + json.dumps(packages).encode()).hexdigest(),
+        "lock": hashlib.sha256(LOCK.read_bytes() + contents.encode()).hexdigest(),
         "python": python,
         "platform": target or f"{platform.machine()}-{sys.platform}",
     }
@@ -58,7 +74,7 @@ def _build(layer: str, packages: list[str], folder: Path, python: str, target: s
     # Packages without a wheel for this host are built from source; for Lambda only wheels will do.
     command += ["--python-platform", target, "--only-binary", ":all:"] if target else ["--python", sys.executable]
     subprocess.run([*command, *packages], check=True)
-    _trim(folder)
+    _trim(folder, kept)
     marker_file.write_text(json.dumps(marker, sort_keys=True) + "\n")
     print(f"built {folder.relative_to(ROOT)}: {_size_mb(folder):.0f} MB")
     return True
@@ -74,15 +90,25 @@ def _zip(folder: Path) -> None:
             archive.writestr(entry, path.read_bytes())
 
 
-def _trim(folder: Path) -> None:
-    """Delete what no import needs. Shared objects stay as they are: stripping them breaks scipy."""
+def _trim(folder: Path, kept: list[str] | None) -> None:
+    """Delete what no import needs. Shared objects stay as they are: stripping them breaks scipy.
+
+    With `kept`, patterns of paths, everything else goes as well.
+    """
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and path.name in ("tests", "__pycache__", "bin", "include"):
             shutil.rmtree(path)
         elif path.is_file() and (
-            path.suffix in (".pyi", ".pyx", ".pxd", ".h", ".f90") or path.name in ("RECORD", "INSTALLER", ".lock")
+            path.suffix in (".pyi", ".pyx", ".pxd", ".h", ".f90")
+            or path.name in ("RECORD", "INSTALLER", ".lock")
+            or (kept is not None and not any(fnmatch(path.relative_to(folder).as_posix(), each) for each in kept))
         ):
             path.unlink()
+
+
+def _check_import(module: str, folder: Path) -> None:
+    """Import a module from the layer and nothing else: what is not kept, it must not need."""
+    subprocess.run([sys.executable, "-S", "-c", f"import {module}"], env={"PYTHONPATH": str(folder)}, check=True)
 
 
 def _size_mb(folder: Path) -> float:

@@ -250,7 +250,12 @@ def parse_capture_key(model: str, key: str, attached: str | None = None) -> Capt
 
 def profile_key(model: str, baseline_id: str, capture: CaptureKey) -> str:
     """Where the profile of one capture object is kept."""
-    return f"{hour_prefix(model, baseline_id, capture.hour)}{capture.part_name}.json"
+    return part_key(model, baseline_id, capture.hour, capture.part_name)
+
+
+def part_key(model: str, baseline_id: str, hour: datetime, name: str) -> str:
+    """Where one of the profiles of a UTC hour is kept; those made elsewhere have names of their own."""
+    return f"{hour_prefix(model, baseline_id, hour)}{name}.json"
 
 
 def hour_prefix(model: str, baseline_id: str, hour: datetime) -> str:

@@ -1,7 +1,7 @@
 """Capture files profiled in Spark, local[2]: by our code in mapInArrow, or line by line as such jobs are first written.
 
-`python -m benchmarks.speed.spark_partials ours|lines FOLDER FILE …` prints rows and wall seconds. Python's workers are
-started by a job of their own before the clock.
+`python -m benchmarks.speed.spark_partials ours|lines FOLDER FILE …` prints rows, wall seconds and the
+executors' CPU seconds. Python's workers are started by a job of their own before the clock.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,62 +46,77 @@ def main() -> None:
     keys = keys.repartition(len(chosen.files)).cache()
     keys.mapInArrow(lambda batches: batches, "path string").count()
     started = time.monotonic()
-    rows = (ours if chosen.how == "ours" else lines)(keys, chosen.folder)
+    rows, cpu = (ours if chosen.how == "ours" else lines)(keys, chosen.folder)
     seconds = time.monotonic() - started
     spark.stop()
-    print(json.dumps({"rows": rows, "seconds": round(seconds, 3)}))
+    print(json.dumps({"rows": rows, "seconds": round(seconds, 3), "cpu": round(cpu, 3)}))
 
 
-def ours(keys: Any, folder: Path) -> int:
-    """The library's own parser and profiles, merged by the driver."""
+def ours(keys: Any, folder: Path) -> tuple[int, float]:
+    """The library's own parser and profiles, merged by the driver: rows, and the executors' CPU seconds."""
     spec = ModelSpec.from_json((folder / "model.json").read_bytes())
     text = (folder / "baseline.json").read_bytes()
 
-    def observe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        baseline = Baseline.from_json(text)
-        for batch in batches:
-            for path in batch["path"].to_pylist():
-                observer = baseline.observer()
-                for block in read(Path(path), spec):
-                    observer.add(block)
-                yield pa.RecordBatch.from_pydict({"profile": [observer.profile().to_json()]})
+    def partial(path: Path) -> bytes:
+        observer = Baseline.from_json(text).observer()
+        for block in read(path, spec):
+            observer.add(block)
+        return observer.profile().to_json()
 
     baseline = Baseline.from_json(text)
-    found = keys.mapInArrow(observe, "profile binary").collect()
-    return merge_all((baseline.read(bytes(row["profile"])) for row in found), baseline.empty()).rows
+    partials, cpu = _partials(keys, partial)
+    return merge_all(map(baseline.read, partials), baseline.empty()).rows, cpu
 
 
-def lines(keys: Any, folder: Path) -> int:
-    """`json.loads` and `float` a record, counts over the reference's quantiles a value."""
+def lines(keys: Any, folder: Path) -> tuple[int, float]:
+    """`json.loads` a record, and a value at a time: the same work, but for what columns do together."""
     columns = Columns.read(folder)
-    table = pq.read_table(folder / "reference.parquet", columns=list(columns.numbers))
+    names = [*columns.numbers, "score"]
+    table = pq.read_table(folder / "reference.parquet", columns=names)
     places = np.linspace(0, 1, BINS + 1)[1:-1]
-    cuts = [np.unique(np.nanquantile(table[name].to_numpy(), places)).tolist() for name in columns.numbers]
+    cuts = [np.unique(np.nanquantile(table[name].to_numpy(), places)).tolist() for name in names]
+    partials, cpu = _partials(keys, lambda path: json.dumps(_counted(path, cuts)).encode())
+    return sum(json.loads(counts)["rows"] for counts in partials), cpu
 
-    def observe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+
+def _partials(keys: Any, partial: Callable[[Path], bytes]) -> tuple[list[bytes], float]:
+    """One partial result a file, made by the executors; and their CPU seconds."""
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for path in batch["path"].to_pylist():
-                yield pa.RecordBatch.from_pydict({"counts": [json.dumps(_counted(Path(path), cuts))]})
+                started = time.process_time()
+                made = partial(Path(path))
+                yield pa.RecordBatch.from_pydict({"partial": [made], "cpu": [time.process_time() - started]})
 
-    total = 0
-    for row in keys.mapInArrow(observe, "counts string").collect():
-        total += sum(json.loads(row["counts"])[-1].values())
-    return total
+    found = keys.mapInArrow(run, "partial binary, cpu double").collect()
+    return [bytes(row["partial"]) for row in found], sum(row["cpu"] for row in found)
 
 
-def _counted(path: Path, cuts: list[list[float]]) -> list[Counter[Any]]:
-    """Of each column: how many rows are in each bin or of each level."""
-    counts: list[Counter[Any]] = []
+def _counted(path: Path, cuts: list[list[float]]) -> dict[str, Any]:
+    """Of each number (the score is the last) the bins' counts, sum and extremes; of each category the levels'."""
+    bins = [Counter[int]() for _ in cuts]
+    sums, least, greatest = [0.0] * len(cuts), [math.inf] * len(cuts), [-math.inf] * len(cuts)
+    levels: list[Counter[str]] = []
+    rows = 0
     with path.open() as file:
         for line in file:
-            values = json.loads(line)["captureData"]["endpointInput"]["data"].split(",")
-            counts = counts or [Counter() for _ in values]
-            for place, value in enumerate(values):
-                if place < len(cuts):
-                    counts[place][bisect_right(cuts[place], float(value)) if value else "missing"] += 1
-                else:
-                    counts[place][value] += 1
-    return counts
+            record = json.loads(line)["captureData"]
+            values = record["endpointInput"]["data"].split(",")
+            numbers, categories = values[: len(cuts) - 1], values[len(cuts) - 1 :]
+            for place, text in enumerate([*numbers, record["endpointOutput"]["data"]]):
+                if not text:
+                    bins[place][-1] += 1
+                    continue
+                value = float(text)
+                bins[place][bisect_right(cuts[place], value)] += 1
+                sums[place] += value
+                least[place], greatest[place] = min(least[place], value), max(greatest[place], value)
+            levels = levels or [Counter() for _ in categories]
+            for counts, text in zip(levels, categories, strict=True):
+                counts[text] += 1
+            rows += 1
+    return {"rows": rows, "bins": bins, "sums": sums, "least": least, "greatest": greatest, "levels": levels}
 
 
 def _session() -> SparkSession:

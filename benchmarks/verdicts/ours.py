@@ -11,7 +11,6 @@ from benchmarks.speed.tables import predictions
 from benchmarks.verdicts.windows import SCORE
 from watchkeeper.capture import Block
 from watchkeeper.drift import compare
-from watchkeeper.findings import Verdict
 from watchkeeper.profile import Baseline, Binning
 from watchkeeper.table import Column, NumberColumn, coded_column
 
@@ -34,8 +33,8 @@ class Watchkeeper(Detector):
         found = compare(self._baseline, profile, self._spec.drift, start=NOW, end=NOW + timedelta(hours=1))
         columns = [*found.features, *found.predictions]
         alerts = {finding.feature for finding in columns if finding.drifted}
-        if found.verdict is Verdict.DRIFT and not alerts:
-            alerts = {JOINT}
+        if any(finding.drifted for finding in found.joint):
+            alerts.add(JOINT)
         return Judgement({finding.feature: surprise(finding.p_value) for finding in columns}, frozenset(alerts))
 
     def _block(self, table: Any) -> Block:

@@ -13,6 +13,7 @@ import yaml
 
 from infra.app import build
 from infra.archives import ROOT
+from infra.shared import LAYERS
 from watchkeeper import naming
 
 MODEL = "credit-risk"
@@ -59,7 +60,7 @@ def model_file(settings: Settings) -> str:
 def layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Layers with next to nothing in them: what is in them is not what is tested here."""
     folder = tmp_path_factory.mktemp("layers")
-    for layer in ("core", "analysis"):
+    for layer in LAYERS:
         (folder / layer / "python").mkdir(parents=True)
         (folder / layer / "python" / f"{layer}.py").write_text("")
     return folder

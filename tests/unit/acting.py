@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -167,9 +167,10 @@ def findings(end: datetime, version: str = "v1", predictions: Sequence[str] = ()
 
 
 def _finding(name: str) -> Finding:
-    return Finding(
+    found = Finding(
         name, "mean", 1e-9, 1e-9, 0.2, 0.02, "Jensen-Shannon distance", True, "up", "mean 1 → 2", 1000, 1000, ()
     )
+    return replace(found, since=NOW - timedelta(hours=3), span=timedelta(hours=1))
 
 
 def labels(count: int, first: int = 0) -> bytes:

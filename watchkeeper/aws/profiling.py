@@ -28,11 +28,11 @@ class Observed:
 
 def observe(spec: ModelSpec, baseline: Baseline, chunks: Iterable[bytes]) -> Observed:
     """Profile capture records block by block: memory does not grow with their number."""
-    profile, quarantine = baseline.empty(), Quarantine(spec)
+    observer, quarantine = baseline.observer(), Quarantine(spec)
     for block in CaptureReader(spec).blocks(chunks):
-        profile = profile.merge(baseline.observe(block))
+        observer.add(block)
         quarantine.add(block.unreadable)
-    return Observed(profile, quarantine.content())
+    return Observed(observer.profile(), quarantine.content())
 
 
 def write(spec: ModelSpec, baseline: Baseline, data: Store, capture: CaptureKey, observed: Observed) -> None:

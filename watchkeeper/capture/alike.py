@@ -62,16 +62,18 @@ class AlikeReader:
         self._known: list[_Known] = []  # the last that was of use comes first
 
     def whole(self, data: bytes) -> tuple[Part, int, Sequence[int]] | None:
-        """Read whole lines by the template that was last of use.
+        """Read whole lines by the template that was last of use; the first is learnt from the first line.
 
         Returns
         -------
         The rows, how many lines there are, and the places of those that are left; None when there is no such template,
         or the lines must be looked at one by one.
         """
-        lines = _plain_lines(data) if self._known else None
-        taken = None if lines is None else self._known[0].read(data, lines)
-        if lines is None or taken is None:
+        lines = _plain_lines(data) if fields.AVAILABLE else None
+        if lines is None or not (self._known or self._learn([data[: data.index(b"\n")]])):
+            return None
+        taken = self._known[0].read(data, lines)
+        if taken is None:
             return None
         part, places = taken
         left = () if len(places) == lines else np.delete(np.arange(lines), places).tolist()
@@ -90,7 +92,6 @@ class AlikeReader:
             learnt = self._learn([lines[place] for place in left[:_TRIED_LINES]])
             if learnt is None:
                 break
-            self._known[MOST_TEMPLATES - 1 :] = [learnt]
             left = self._take(learnt, lines, left, parts)
         return parts, sorted(odd.union(left))
 
@@ -106,13 +107,15 @@ class AlikeReader:
         return np.delete(np.array(left), places).tolist()
 
     def _learn(self, lines: Sequence[bytes]) -> _Known | None:
-        """A template of the first line that has one."""
+        """A template of the first line that has one; it takes the place of the one that was not of use for longest."""
         for line in lines:
             try:
                 self._records.record(line)
                 form = template.learn(line)
                 if form is not None and len(form.features) == len(self._spec.features):
-                    return _Known(self._spec, form)
+                    known = _Known(self._spec, form)
+                    self._known[MOST_TEMPLATES - 1 :] = [known]
+                    return known
             except (CaptureError, ValueError):
                 continue  # a line that slower readers refuse, or an answer of other width than the model's file says
         return None

@@ -126,7 +126,7 @@ class FieldReader:
             if parsed is None:
                 continue
             table, misfits = parsed
-            columns = [self._column(place, table.column(place), place in loose) for place in self._everything]
+            columns = [self._column(place, _array(table.column(place)), place in loose) for place in self._everything]
             found = [column for column in columns if column is not None]
             if len(found) == len(columns):
                 self._loose = loose.difference(place for place, column in enumerate(found) if column.strict)
@@ -143,7 +143,7 @@ class FieldReader:
                 if "straddling" not in str(error):
                     return None
             else:
-                return table.unify_dictionaries(), misfits
+                return table.unify_dictionaries().combine_chunks(), misfits
         return None
 
     def _type(self, place: int, loose: bool) -> Any:
@@ -159,23 +159,23 @@ class FieldReader:
             return pa.float64()
         return pa.string() if place in self._manifold else coded
 
-    def _column(self, place: int, column: Any, loose: bool) -> _Read | None:
+    def _column(self, place: int, array: Any, loose: bool) -> _Read | None:
         """Read one column; None when it holds what its strict type cannot tell."""
         field = self._fields[place]
-        if pa.types.is_floating(column.type):
-            numbers = _numbers(column)
+        if pa.types.is_floating(array.type):
+            numbers = _numbers(array)
             return None if numbers is None else _Read(numbers, None)
-        if not pa.types.is_dictionary(column.type):
-            return _framed(field, framed.Texts.of(column))
-        coded = _coded(column)
-        inner, good = _unframed(coded.levels, field)
-        fits = None if good is None else good[coded.codes]
+        if not pa.types.is_dictionary(array.type):
+            return _framed(field, framed.Texts.of(array))
+        codes = _values(array.indices, np.int32)
+        inner, good = _unframed(array.dictionary.to_pylist(), field)
+        fits = None if good is None else good[codes]
         if field.constant:
             return _Read(None, fits)
-        if field.wanted is Wanted.NUMBERS and not loose and len(inner) > _MANY * len(coded.codes):
+        if field.wanted is Wanted.NUMBERS and not loose and len(inner) > _MANY * len(codes):
             self._manifold.add(place)
         strict = not loose or field.wanted is Wanted.TEXTS or all(map(_plain_number, inner))
-        return _Read(Coded(inner, coded.codes), fits, strict)
+        return _Read(Coded(inner, codes), fits, strict)
 
 
 def _rows(columns: Sequence[_Read], rows: int, misfits: Sequence[int]) -> Rows:
@@ -202,10 +202,9 @@ def _read(data: bytes, types: dict[str, Any], size: int, nulls: Sequence[str], m
     )
 
 
-def _coded(column: Any) -> Coded:
-    codes = [_values(chunk.indices, np.int32) for chunk in column.chunks]
-    levels = column.chunk(0).dictionary.to_pylist() if codes else []
-    return Coded(levels, np.concatenate([np.empty(0, np.int32), *codes]))
+def _array(column: Any) -> Any:
+    """The one array of a column whose chunks are combined."""
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
 def _unframed(texts: Sequence[str], field: Field) -> tuple[Sequence[str], NDArray[np.bool_] | None]:
@@ -225,21 +224,16 @@ def _framed(field: Field, texts: framed.Texts) -> _Read | None:
     everywhere = bool(fits.all())
     if field.wanted is Wanted.NOTHING:
         return _Read(None, None if everywhere else fits, strict=texts.step == field.width)
-    numbers = _numbers(_single(texts.between(field.prefix, field.suffix))) if everywhere else None
+    numbers = _single(texts.between(field.prefix, field.suffix)) if everywhere else None
     return None if numbers is None else _Read(numbers, None)
 
 
-def _numbers(column: Any) -> NDArray[np.float64] | None:
+def _numbers(array: Any) -> NDArray[np.float64] | None:
     """The numbers with NaN where missing; None when pyarrow took a text for NaN that is not."""
-    if column is None:
+    values = _values(array, np.float64)
+    if np.isnan(values).any():
         return None
-    parts = [np.empty(0)]
-    for chunk in column.chunks:
-        values = _values(chunk, np.float64)
-        if np.isnan(values).any():
-            return None
-        parts.append(values if not chunk.null_count else np.where(_present(chunk), values, np.nan))
-    return np.concatenate(parts)
+    return np.where(_present(array), values, np.nan) if array.null_count else values
 
 
 def _values(array: Any, dtype: type[np.generic]) -> NDArray[Any]:
@@ -254,13 +248,13 @@ def _present(array: Any) -> NDArray[np.bool_]:
     return bits[array.offset : array.offset + len(array)].view(np.bool_)
 
 
-def _single(inner: framed.Inner) -> Any:
+def _single(inner: framed.Inner) -> NDArray[np.float64] | None:
     """One column of numbers, each on a line of its own between the spaces that took its frame's place."""
     if inner.data.startswith(BYTE_ORDER_MARK):
         return None
     nulls = [inner.before + text + inner.after for text in _NULLS]
     try:
-        return _read(inner.data, {"0": pa.float64()}, _PARSED_AT_ONCE, nulls, []).column(0)
+        return _numbers(_array(_read(inner.data, {"0": pa.float64()}, len(inner.data) + 1, nulls, []).column(0)))
     except pa.ArrowInvalid:
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,35 +31,53 @@ class Texts:
     """Texts `i` is `data[starts[i]:ends[i]]`, right after the one before; `step` is their length if they have one."""
 
     data: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    count: int
     step: int | None
+    ends: NDArray[np.int64]
 
     @classmethod
-    def of(cls, column: Any) -> Texts:
-        """The texts of a pyarrow column of strings, or of binaries of one width, without nulls."""
-        parts = [_lengths_and_data(chunk) for chunk in column.chunks if len(chunk)]
-        lengths = np.concatenate([np.empty(0, np.int64), *(lengths for lengths, _ in parts)])
-        data = np.concatenate([np.empty(0, np.uint8), *(data for _, data in parts)])
-        ends = np.cumsum(lengths)
-        step = int(lengths[0]) if len(lengths) and (lengths == lengths[0]).all() else None
-        return cls(data, ends - lengths, ends, step)
+    def of(cls, array: Any) -> Texts:
+        """The texts of a pyarrow array of strings, or of binaries of one width, without nulls."""
+        *others, data = array.buffers()
+        held = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+        count = len(array)
+        if len(others) == 1:  # binaries of one width have no offsets
+            step = array.type.byte_width
+            ends = np.arange(step, (count + 1) * step, step)
+            return cls(held[array.offset * step :][: count * step], count, step, ends)
+        if not count:
+            return cls(held[:0], 0, None, np.empty(0, np.int64))
+        bounds = np.frombuffer(others[1], np.int32, count + 1, array.offset * 4).astype(np.int64)
+        lengths = np.diff(bounds)
+        step = int(lengths[0]) if (lengths == lengths[0]).all() else None
+        return cls(held[bounds[0] : bounds[-1]], count, step, bounds[1:] - bounds[0])
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """The texts' lengths in bytes."""
+        return np.diff(self.ends, prepend=0)
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where the texts begin."""
+        return self.ends - self.lengths
 
     def framed(self, prefix: bytes, suffix: bytes) -> NDArray[np.bool_]:
         """Which texts begin with `prefix`, end with `suffix` and have no quote between."""
-        good = self.ends - self.starts >= len(prefix) + len(suffix)
-        if not good.all():
-            good[good] = self._some(good).framed(prefix, suffix)
-            return good
+        around = len(prefix) + len(suffix)
+        if (self.step or 0) < around:
+            good = self.lengths >= around
+            if not good.all():
+                good[good] = self._some(good).framed(prefix, suffix)
+                return good
+        good = np.ones(self.count, bool)
         for where, word in (*self._words(prefix, at_end=False), *self._words(suffix, at_end=True)):
             good &= _view(self.data, word)[where] == np.frombuffer(word, f"<u{len(word)}")
-        if self.step == len(prefix) + len(suffix):
-            return good  # there is nothing between
         quotes = self.data == _QUOTE
-        around = (prefix + suffix).count(b'"')
-        if not good.all() or np.count_nonzero(quotes) != around * len(good):
+        expected = (prefix + suffix).count(b'"')
+        if not good.all() or np.count_nonzero(quotes) != expected * self.count:
             rows = np.searchsorted(self.ends, np.flatnonzero(quotes), side="right")
-            good &= np.bincount(rows, minlength=len(good)) == around
+            good &= np.bincount(rows, minlength=self.count) == expected
         return good
 
     def between(self, prefix: bytes, suffix: bytes) -> Inner:
@@ -75,10 +94,8 @@ class Texts:
         return Inner(data, before.decode().strip("\n"), after.decode().strip("\n"))
 
     def _some(self, rows: NDArray[np.bool_]) -> Texts:
-        data = self.data[np.repeat(rows, self.ends - self.starts)]
-        lengths = (self.ends - self.starts)[rows]
-        ends = np.cumsum(lengths)
-        return Texts(data, ends - lengths, ends, None)
+        lengths = self.lengths[rows]
+        return Texts(self.data[np.repeat(rows, self.lengths)], len(lengths), None, np.cumsum(lengths))
 
     def _words(self, text: bytes, *, at_end: bool) -> Iterator[tuple[NDArray[np.int64] | slice, bytes]]:
         """The text as words of 8, 4, 2 or 1 bytes, and where all texts have them; the last may overlap the others."""
@@ -91,16 +108,6 @@ class Texts:
                 yield slice(first, len(self.data), self.step), word
             else:
                 yield (self.ends - (len(text) - begin) if at_end else self.starts + begin), word
-
-
-def _lengths_and_data(chunk: Any) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    *others, data = chunk.buffers()
-    held = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    if len(others) == 1:  # binaries of one width have no offsets
-        width = chunk.type.byte_width
-        return np.full(len(chunk), width), held[chunk.offset * width :][: len(chunk) * width]
-    bounds = np.frombuffer(others[1], np.int32, len(chunk) + 1, chunk.offset * 4).astype(np.int64)
-    return np.diff(bounds), held[bounds[0] : bounds[-1]]
 
 
 def _view(data: NDArray[np.uint8], word: bytes) -> NDArray[Any]:

@@ -6,7 +6,7 @@ fit is left to the general reader, which knows why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,21 +26,36 @@ MOST_WIDTHS = 8
 """Answers of more different widths are no model's; their records are left to the general reader."""
 
 
-class _Body(NamedTuple):
-    """A record's request and answer as CSV, and how many values each answer holds (None: there is no answer)."""
+class Exchange(NamedTuple):
+    """A request and its answer as CSV, and how many values each row of the answer holds (None: there is no answer)."""
 
     request: str
     answer: str
     rows: int
     width: int | None
 
+    @classmethod
+    def of(cls, request: str | None, answer: str | None, *, answered: bool = True) -> Exchange | None:
+        """The exchange of two CSV texts; None when they need a closer look, or do not go together."""
+        request, answer = _csv(request), _csv(answer) if answered else ""
+        if request is None or answer is None:
+            return None
+        rows = request.count("\n") + 1
+        if not answered:
+            return cls(request, "", rows, None)
+        if rows > 1 and "\n" not in answer and answer.count(",") + 1 == rows:
+            answer = answer.replace(",", "\n")  # one line that holds a single value for each row
+        if answer.count("\n") + 1 != rows:
+            return None
+        return cls(request, answer, rows, answer.partition("\n")[0].count(",") + 1)
+
 
 @dataclass
 class _Group:
-    """Records whose answers hold the same number of values, and their places among the lines."""
+    """Exchanges whose answers hold the same number of values, and their places among the lines."""
 
     places: list[int] = field(default_factory=list)
-    bodies: list[_Body] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
 
 
 class JoinedReader:
@@ -54,23 +69,27 @@ class JoinedReader:
         """Read the lines at `places`; the parts read, and the places of the lines that are left."""
         if not fields.AVAILABLE:
             return [], list(places)
+        parts, taken = self.read_exchanges((place, _exchange(lines[place])) for place in places)
+        return parts, sorted(set(places) - taken)
+
+    def read_exchanges(self, exchanges: Iterable[tuple[int, Exchange | None]]) -> tuple[list[Part], set[int]]:
+        """Read exchanges, each with its place; the parts read, and the places of those that are in them."""
         groups: dict[int | None, _Group] = {}
-        for place in places:
-            body = _body(lines[place])
-            if body is not None:
-                group = groups.setdefault(body.width, _Group())
+        for place, exchange in exchanges:
+            if exchange is not None:
+                group = groups.setdefault(exchange.width, _Group())
                 group.places.append(place)
-                group.bodies.append(body)
+                group.exchanges.append(exchange)
         parts: list[Part] = []
-        left = set(places)
+        taken: set[int] = set()
         for width, group in groups.items():
             known = self._of_width(width)
-            found = None if known is None else known.read(group.bodies)
+            found = None if known is None else known.read(group.exchanges)
             if found is not None:
                 part, fitting = found
                 parts.append(part)
-                left.difference_update(np.array(group.places)[fitting].tolist())
-        return parts, sorted(left)
+                taken.update(np.array(group.places)[fitting].tolist())
+        return parts, taken
 
     def _of_width(self, width: int | None) -> _Known | None:
         if width not in self._known and len(self._known) < MOST_WIDTHS:
@@ -82,7 +101,7 @@ class JoinedReader:
 
 
 class _Known:
-    """Reads the bodies of one width, in piece after piece."""
+    """Reads the exchanges of one width, in piece after piece."""
 
     def __init__(self, spec: ModelSpec, width: int | None) -> None:
         self._columns = RowColumns(spec, width)
@@ -91,17 +110,16 @@ class _Known:
         if width is not None:
             self._answers = FieldReader([Field(wanted) for wanted in self._columns.wanted_answers])
 
-    def read(self, bodies: Sequence[_Body]) -> tuple[Part, NDArray[np.bool_]] | None:
-        """The rows of the bodies that fit, and which bodies these are; None when pyarrow can read none of them."""
-        counts = [body.rows for body in bodies]
-        owner = np.repeat(np.arange(len(bodies)), counts)
-        read = [self._requests.read("\n".join([*(body.request for body in bodies), ""]).encode())]
+    def read(self, exchanges: Sequence[Exchange]) -> tuple[Part, NDArray[np.bool_]] | None:
+        """The rows of the exchanges that fit, and which these are; None when pyarrow can read none of them."""
+        owner = np.repeat(np.arange(len(exchanges)), [exchange.rows for exchange in exchanges])
+        read = [self._requests.read("\n".join([*(each.request for each in exchanges), ""]).encode())]
         if self._answers is not None:
-            read.append(self._answers.read("\n".join([*(body.answer for body in bodies), ""]).encode()))
+            read.append(self._answers.read("\n".join([*(each.answer for each in exchanges), ""]).encode()))
         sides = [side for side in read if side is not None and side.lines == len(owner)]
         if len(sides) < len(read):
             return None
-        fitting = np.ones(len(bodies), bool)
+        fitting = np.ones(len(exchanges), bool)
         for side in sides:
             fitting[np.delete(owner, side.fitting)] = False
         while True:
@@ -119,28 +137,19 @@ def _at(side: Rows, rows: NDArray[np.intp]) -> list[Values | None]:
     return [None if values is None else values[where] for values in side.values]
 
 
-def _body(line: bytes) -> _Body | None:
-    """The CSV bodies of a record, without a blank line and ready to be joined; None for every other record."""
+def _exchange(line: bytes) -> Exchange | None:
+    """The exchange of a record with CSV bodies; None for every other record."""
     try:
         document = jsonio.loads(line)
         data, metadata = document.get("captureData"), document.get("eventMetadata")
         if not isinstance(data, Mapping) or not isinstance(metadata, Mapping):
             return None
-        request = _csv(payload.csv_text(data.get("endpointInput"), "endpointInput"))
+        request = payload.csv_text(data.get("endpointInput"), "endpointInput")
         answered = next((place for place in ANSWER_PLACES if place in data), None)
-        answer = _csv(payload.csv_text(data[answered], answered)) if answered is not None else ""
+        answer = payload.csv_text(data[answered], answered) if answered is not None else None
     except (ValueError, AttributeError, CaptureError):
         return None
-    if request is None or answer is None:
-        return None
-    rows = request.count("\n") + 1
-    if answered is None:
-        return _Body(request, "", rows, None)
-    if rows > 1 and "\n" not in answer and answer.count(",") + 1 == rows:
-        answer = answer.replace(",", "\n")  # one line that holds a single value for each row
-    if answer.count("\n") + 1 != rows:
-        return None
-    return _Body(request, answer, rows, answer.partition("\n")[0].count(",") + 1)
+    return Exchange.of(request, answer, answered=answered is not None)
 
 
 def _csv(text: str | None) -> str | None:

@@ -10,7 +10,9 @@ PIECE_BYTES = 12 << 20
 LONGEST_RECORD = 16 << 20
 """Longer lines are refused: SageMaker takes bodies of 6 MB, and two of those in base64 fit in here."""
 KEPT_OF_TOO_LONG = 1000
+TOO_LONG = f"The record is longer than {LONGEST_RECORD >> 20} MiB; send smaller requests."
 _STEP = 1 << 20
+"""A piece grows by so much at a time: less than lies between its usual size and the longest record."""
 
 
 @dataclass(frozen=True)

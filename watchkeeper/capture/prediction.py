@@ -164,4 +164,5 @@ def _is_distribution(values: Sequence[object]) -> bool:
     if not all(_is_number(value) for value in values):
         return False
     numbers = [parse_number(value) for value in values]
-    return min(numbers) >= 0 and abs(math.fsum(numbers) - 1) < DISTRIBUTION_TOLERANCE * len(numbers)
+    bound = DISTRIBUTION_TOLERANCE * len(numbers)
+    return min(numbers) >= 0 and max(numbers) <= 1 + bound and abs(math.fsum(numbers) - 1) < bound

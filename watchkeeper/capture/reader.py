@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from watchkeeper.capture.alike import AlikeReader
 from watchkeeper.capture.block import Block, Part, Unreadable, assembled, prediction_columns
 from watchkeeper.capture.joined import JoinedReader
-from watchkeeper.capture.lines import LONGEST_RECORD, Piece, pieces
+from watchkeeper.capture.lines import TOO_LONG, Piece, pieces
 from watchkeeper.capture.prediction import Prediction
 from watchkeeper.capture.record import Record, RecordReader
 from watchkeeper.errors import CaptureError
@@ -49,8 +49,7 @@ class CaptureReader(RecordReader):
     def _read(self, piece: Piece, first: int) -> tuple[list[Part], list[Unreadable], int]:
         """The parts of a piece, what could not be read, and how many lines it has."""
         if not piece.whole:
-            reason = f"The record is longer than {LONGEST_RECORD >> 20} MiB; send smaller requests."
-            return [], [Unreadable(first, reason, piece.data)], 1
+            return [], [Unreadable(first, TOO_LONG, piece.data)], 1
         parts: list[Part] = []
         taken = self._alike.whole(piece.data)
         if taken is not None:

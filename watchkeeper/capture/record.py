@@ -70,7 +70,7 @@ class RecordReader:
         outputs = None
         for place in ANSWER_PLACES:
             if place in data:
-                outputs = self._predictions.read_all(payload.rows(data[place], place), len(inputs), place)
+                outputs = self.output_rows(payload.rows(data[place], place), len(inputs), place)
                 break
         return Record(
             event_id=_text(metadata.get("eventId")) or "",
@@ -87,6 +87,10 @@ class RecordReader:
         if not rows:
             raise CaptureError(f"{place} holds no row; send at least one row a request.")
         return [self._input_row(row, number, place) for number, row in enumerate(rows, 1)]
+
+    def output_rows(self, rows: Sequence[Any], expected: int, place: str = "endpointOutput") -> list[Prediction]:
+        """Rows of an answer as predictions, one for each of the request's `expected` rows."""
+        return self._predictions.read_all(rows, expected, place)
 
     def _input_row(self, row: object, number: int, place: str) -> Sequence[object]:
         if isinstance(row, Mapping):

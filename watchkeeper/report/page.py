@@ -55,7 +55,12 @@ class Report:
 
 def render(report: Report) -> str:
     """The page as HTML: one file, no external request, readable in light and dark and on paper."""
+    return filled("page.html.j2", report=report)
+
+
+def filled(template: str, **values: object) -> str:
+    """A template of this package with these values, all texts escaped."""
     templates = Environment(
         loader=PackageLoader("watchkeeper.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return templates.get_template("page.html.j2").render(report=report)
+    return templates.get_template(template).render(**values)

@@ -1,0 +1,233 @@
+"""Lines of captures as odd as they come, and what reading them gives, in a form that can be compared."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from watchkeeper.capture import Block, CaptureReader, fields, lines
+from watchkeeper.spec import Feature, Kind, ModelSpec, Output, Task
+from watchkeeper.table import CategoryColumn, Column, NumberColumn
+
+USUAL = ("1", "2", "3.5", "31", "0.3", "rent", "own", "", "NA", "2024-01-01")
+ODD = (
+    *(
+        "?",
+        "null",
+        "None",
+        "NaN",
+        "nan",
+        "-nan",
+        "nan(1)",
+        " ",
+        " 5",
+        "5 ",
+        "\t5",
+        " NA",
+        "+1.5",
+        "++1",
+        "1_000",
+        "0x10",
+    ),
+    *(
+        "inf",
+        "-inf",
+        "Infinity",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "-0",
+        ".5",
+        "5.",
+        "1e",
+        "9" * 400,
+        "0." + "0" * 110 + "1",
+    ),
+    *(
+        "é",
+        "日本",
+        "\ufeff1",
+        "\u00a05",
+        "١٢",
+        "😀",
+        "\u2028",
+        "\ud800",
+        "\x1c5",
+        "\x00",
+        "\x7f",
+        "\x85",
+        "\r",
+        "\x0b7",
+    ),
+    *('"', 'x"y', "'", "\\", "{", "[", "a b", "x" * 150, "true", "2024-01-01T10:00:00Z", "20240101"),
+    "1700000000000",
+)
+ANSWERS = (
+    *(
+        "0.1",
+        "0.93",
+        "1",
+        "",
+        "yes",
+        "nan",
+        "1,0.93",
+        "0,0.07",
+        "a,0.3",
+        "0.3,yes",
+        "0.1,0.9",
+        "0.3,0.698",
+        "0.3,0.702",
+    ),
+    *("0.1,0.7,0.2", "0.333,0.333,0.333", "1,2,3", "0.5,,0.5", "inf,inf", "1e308,1e308", "\ufeff0.5"),
+)
+OUTPUTS = (
+    *(
+        Output(),
+        Output(),
+        Output(),
+        Output(label=0),
+        Output(score=0),
+        Output(label=0, score=1),
+        Output(label=1, score=0),
+    ),
+    *(Output(label="label"), Output(label=2)),
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one client's records are written."""
+
+    content_type: str | None
+    encoding: str
+    separators: tuple[str, str]
+    ascii: bool
+    reversed: bool
+    attributes: str | None
+    inference_id: bool
+    doubled: str | None
+    answer_place: str | None
+    rows: int
+    end: bytes
+
+
+forms = st.builds(
+    Form,
+    content_type=st.sampled_from(["text/csv", "text/csv; charset=utf-8", "application/json", None]),
+    encoding=st.sampled_from(["CSV"] * 6 + ["JSON", "BASE64"]),
+    separators=st.sampled_from([(",", ":"), (",", ":"), (", ", ": ")]),
+    ascii=st.booleans(),
+    reversed=st.sampled_from([False, False, False, True]),
+    attributes=st.sampled_from([None, None, "a=1", "a=1,b=2", ""]),
+    inference_id=st.booleans(),
+    doubled=st.sampled_from([None] * 8 + ['"data":"9",', '"encoding":"JSON",', '"encoding":"CSV",']),
+    answer_place=st.sampled_from(["endpointOutput"] * 4 + ["batchTransformOutput", None]),
+    rows=st.sampled_from([1, 1, 1, 2, 3]),
+    end=st.sampled_from([b""] * 8 + [b" ", b"\r", b"\t"]),
+)
+
+specs = st.tuples(
+    st.lists(st.tuples(st.sampled_from(Kind), st.sampled_from([False] * 5 + [True])), min_size=1, max_size=4),
+    st.sampled_from(Task),
+    st.sampled_from(OUTPUTS),
+)
+
+
+def features(kinds: Iterable[tuple[Kind, bool]]) -> tuple[Feature, ...]:
+    return tuple(Feature(f"f{place}", kind, personal=personal) for place, (kind, personal) in enumerate(kinds))
+
+
+@st.composite
+def captured_lines(draw: st.DrawFn, width: int) -> bytes:
+    """A capture of some clients' records, some of them damaged."""
+    some = draw(st.lists(forms, min_size=1, max_size=2))
+    values = st.sampled_from(USUAL * 10 + ODD) if draw(st.booleans()) else st.sampled_from(USUAL)
+    answer = st.sampled_from(draw(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=3)))
+    written = []
+    for _ in range(draw(st.integers(1, 12))):
+        form = draw(st.sampled_from(some))
+        rows = [[draw(values) for _ in range(width)] for _ in range(form.rows)]
+        line = record(form, rows, [draw(answer) for _ in rows], f"{draw(st.integers(0, 2**32)):08x}")
+        if draw(st.integers(0, 7)) == 0:
+            line = draw(damaged(line))
+        written.append(line)
+    return b"\n".join(written) + draw(st.sampled_from([b"", b"\n", b"\n\n"]))
+
+
+def record(form: Form, rows: list[list[str]], answers: list[str], event_id: str) -> bytes:
+    """One record in a client's form."""
+    text = "\n".join(map(",".join, rows)) if form.encoding != "JSON" else json.dumps({"instances": rows})
+    data: dict[str, Any] = {"endpointInput": body(form, text, form.encoding)}
+    if form.answer_place:
+        data[form.answer_place] = body(form, "\n".join(answers), "BASE64" if form.encoding == "BASE64" else "CSV")
+    metadata = {"eventId": event_id, "inferenceTime": "2026-01-01T00:00:00Z"}
+    if form.inference_id:
+        metadata["inferenceId"] = event_id[: int(event_id[0], 16)]
+    if form.attributes is not None:
+        metadata["customAttributes"] = form.attributes
+    document = {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
+    if form.reversed:
+        document = dict(reversed(document.items()))
+    text = json.dumps(document, ensure_ascii=form.ascii, separators=form.separators)
+    if form.doubled:
+        text = text.replace('"mode":', f'{form.doubled}"mode":', 1)
+    return text.encode("utf-8", "surrogatepass") + form.end
+
+
+def body(form: Form, text: str, encoding: str) -> dict[str, Any]:
+    data = base64.b64encode(text.encode("utf-8", "surrogatepass")).decode() if encoding == "BASE64" else text
+    return {"observedContentType": form.content_type, "mode": "INPUT", "data": data, "encoding": encoding}
+
+
+def damaged(line: bytes) -> st.SearchStrategy[bytes]:
+    """The line with something cut out, put in or changed."""
+    put_in = st.sampled_from(
+        [b"", b'"', b",", b"\\", b"{", b"\x00", b"\xff", b"\xed\xa0\x80", b"\r", b"\n", b'"data":"']
+    )
+    place = st.integers(0, len(line))
+    cut = st.integers(0, 3)
+    return st.builds(lambda at, size, new: line[:at] + new + line[at + size :], place, cut, put_in)
+
+
+def account(
+    spec: ModelSpec, data: bytes, *, fast: bool, cut: int | None = None, piece: int | None = None
+) -> tuple[Any, ...]:
+    """What reading gives: rows with and without answers, values of the wrong type, and unreadable records."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "AVAILABLE", fast and fields.AVAILABLE)
+        if piece is not None:
+            patch.setattr(lines, "PIECE_BYTES", piece)
+            patch.setattr(lines, "_STEP", piece)
+        chunks = [data[start : start + (cut or len(data))] for start in range(0, len(data), cut or max(len(data), 1))]
+        blocks = list(CaptureReader(spec).blocks(chunks))
+    rows = Counter(row for block in blocks for row in rows_of(block))
+    invalid: Counter[str] = Counter()
+    for block in blocks:
+        for name, column in {**block.features, **block.predictions}.items():
+            invalid[name] += column.invalid
+    return rows, invalid, [(item.line, item.reason, item.raw) for block in blocks for item in block.unreadable]
+
+
+def rows_of(block: Block) -> list[tuple[Any, ...]]:
+    columns = [cells(column) for column in (*block.features.values(), *block.predictions.values())]
+    answered = all(len(column) == block.rows for column in block.predictions.values())
+    assert answered or not any(map(len, block.predictions.values()))
+    kept = columns if answered else columns[: len(block.features)]
+    return list(zip(*kept, strict=True)) if kept else [()] * block.rows
+
+
+def cells(column: Column) -> list[Any]:
+    """Values that are equal when they are the same to the last bit."""
+    if isinstance(column, CategoryColumn):
+        assert len(set(column.levels)) == len(column.levels)
+        assert set(column.codes.tolist()) - {-1} == set(range(len(column.levels)))
+        return column.values
+    values = column.values if isinstance(column, NumberColumn) else column.seconds
+    return ["nan" if value != value else float(value).hex() for value in values.tolist()]

@@ -1,0 +1,228 @@
+"""What a batch transform job captured: pairs of files, each line of the one answering a line of the other.
+
+A job with data capture writes no records. Under `<destination>/input/yyyy/mm/dd/hh/` and `…/output/yyyy/mm/dd/hh/` it
+leaves manifests, which name the files that it read and wrote: a list whose first element is the prefix that the others
+have in common. The answers to `name.csv` are in `name.csv.out`. With `GenerateInferenceId` each answer also holds an id
+and a time, which are no part of what the model said.
+
+The files are read as the job splits them: a line is a request, and the same line of the other file its answer. Blank
+lines are passed over in both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, TypeAlias
+
+from watchkeeper import jsonio
+from watchkeeper.capture import fields, payload
+from watchkeeper.capture.block import Block, Part, Unreadable, assembled, prediction_columns
+from watchkeeper.capture.joined import Exchange, JoinedReader
+from watchkeeper.capture.lines import PIECE_BYTES, TOO_LONG, pieces
+from watchkeeper.capture.prediction import Prediction
+from watchkeeper.capture.record import RecordReader
+from watchkeeper.errors import CaptureError
+from watchkeeper.spec import InputFormat, ModelSpec
+
+PAIRS_AT_ONCE = 20_000
+ANSWERED = ".out"
+"""What a job appends to the name of a file that it answered."""
+
+_GENERATED = re.compile(r",\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12},\s*\d{4}-\d\d-\d\dT[\d:.]+Z\s*$")
+_GENERATED_KEYS = frozenset({"SageMakerInferenceId", "SageMakerInferenceTime"})
+_WRAPPERS = frozenset({"output", "SageMakerOutput"})
+
+
+_NO_MANIFEST = (
+    'The object is no manifest of a batch transform job: expected [{"prefix": "s3://…"}, "file", …]. Keep nothing else '
+    "under the job's capture destination."
+)
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """URIs of a file of requests and of the file of its answers (None: there is none)."""
+
+    requests: str
+    answers: str | None
+
+
+def manifest_uris(text: bytes) -> list[str]:
+    """The URIs that a manifest names: one JSON list, or one a line.
+
+    Raises
+    ------
+    CaptureError
+        The text is no manifest.
+    """
+    try:
+        lists = [jsonio.loads(text)]
+    except ValueError:
+        lists = [_json(line) for line in text.splitlines() if line.strip()]
+    found: list[str] = []
+    for names in lists or [None]:
+        if not isinstance(names, list) or not names or not isinstance(names[0], Mapping):
+            raise CaptureError(_NO_MANIFEST)
+        prefix, *keys = names
+        if not isinstance(prefix.get("prefix"), str) or not all(isinstance(key, str) for key in keys):
+            raise CaptureError(_NO_MANIFEST)
+        found.extend(prefix["prefix"] + key for key in keys)
+    return found
+
+
+def _json(line: bytes) -> Any:
+    try:
+        return jsonio.loads(line)
+    except ValueError as error:
+        raise CaptureError(_NO_MANIFEST) from error
+
+
+def paired(requests: Sequence[str], answers: Sequence[str]) -> list[FilePair]:
+    """Each file of requests with the file of its answers: the one that ends alike, for as long as possible."""
+    pairs = []
+    for uri in requests:
+        wanted = f"{uri}{ANSWERED}".split("/")
+        of_name = [other for other in answers if other.rpartition("/")[2] == wanted[-1]]
+        best = max(of_name, key=lambda other: _alike(wanted, other.split("/")), default=None)
+        pairs.append(FilePair(uri, best))
+    return pairs
+
+
+def _alike(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many path segments are the same, from the end."""
+    pairs = zip(reversed(first), reversed(second), strict=False)
+    return next((count for count, (one, other) in enumerate(pairs) if one != other), min(len(first), len(second)))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line that is not blank, without its end; of one that is too long (`whole` is False) the first bytes."""
+
+    number: int
+    data: bytes
+    whole: bool
+
+    def text(self) -> str:
+        """The line's text."""
+        if not self.whole:
+            raise CaptureError(TOO_LONG)
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError as error:
+            raise CaptureError(f"The line is not UTF-8 text (at byte {error.start}); send text.") from error
+
+
+_Pair: TypeAlias = tuple[_Line | None, _Line | None]
+
+
+class BatchReader:
+    """Reads pairs of files of one model, as `CaptureReader` reads captures."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._task = spec.task
+        self._json = spec.input_format is InputFormat.JSON
+        self._records = RecordReader(spec)
+        self._joined = JoinedReader(spec)
+        self._nothing = Part(0, self._records.feature_columns(()), prediction_columns(spec.task, ()))
+
+    def blocks(self, requests: Iterable[bytes], answers: Iterable[bytes] | None) -> Iterator[Block]:
+        """Typed columns of the rows in two streams of bytes, cut anywhere; at most one block is held at a time."""
+        answered = answers is not None
+        pairs = zip_longest(_lines(requests), _lines(answers or ()))
+        for some in _batches(pairs):
+            parts, unreadable = self._read(some, answered)
+            yield from assembled(parts, self._nothing, unreadable)
+
+    def _read(self, pairs: Sequence[_Pair], answered: bool) -> tuple[list[Part], list[Unreadable]]:
+        parts: list[Part] = []
+        taken: set[int] = set()
+        if fields.AVAILABLE and not self._json:
+            exchanges = ((place, _exchange(pair, answered)) for place, pair in enumerate(pairs))
+            parts, taken = self._joined.read_exchanges(exchanges)
+        inputs: list[Sequence[object]] = []
+        outputs: list[Prediction] = []
+        unreadable: list[Unreadable] = []
+        for place, pair in enumerate(pairs):
+            if place in taken:
+                continue
+            try:
+                rows, predictions = self._rows(pair, answered)
+            except CaptureError as error:
+                line = pair[0] or pair[1]
+                assert line is not None  # a pair has at least one side
+                unreadable.append(Unreadable(line.number, str(error), line.data))
+            else:
+                inputs.extend(rows)
+                outputs.extend(predictions)
+        predicted = prediction_columns(self._task, outputs) if answered else None
+        return [*parts, Part(len(inputs), self._records.feature_columns(inputs), predicted)], unreadable
+
+    def _rows(self, pair: _Pair, answered: bool) -> tuple[list[Sequence[object]], list[Prediction]]:
+        """Inputs and predictions of one pair, read with every form that bodies have."""
+        asked, told = pair
+        if asked is None or (answered and told is None):
+            raise CaptureError(
+                "A request has no answer or an answer no request; let the job split its input by line, and assemble "
+                "its output by line."
+            )
+        text = asked.text()
+        inputs = self._records.input_rows(payload.json_rows(text, "request") if self._json else payload.csv_rows(text))
+        if told is None:
+            return inputs, []
+        return inputs, self._records.output_rows(_answer_rows(_GENERATED.sub("", told.text())), len(inputs), "answer")
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:
+    number = 0
+    for piece in pieces(chunks):
+        lines = piece.data.split(b"\n")
+        if piece.whole:
+            lines.pop()  # what follows the last line's end
+        for line in lines:
+            number += 1
+            if line.strip():
+                yield _Line(number, line, piece.whole)
+
+
+def _batches(pairs: Iterable[_Pair]) -> Iterator[list[_Pair]]:
+    """Pairs that together are neither too many nor too large."""
+    some: list[_Pair] = []
+    size = 0
+    for pair in pairs:
+        some.append(pair)
+        size += sum(len(line.data) for line in pair if line is not None)
+        if len(some) >= PAIRS_AT_ONCE or size >= PIECE_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _exchange(pair: _Pair, answered: bool) -> Exchange | None:
+    asked, told = pair
+    if asked is None or (answered and told is None):
+        return None
+    try:
+        answer = None if told is None else _GENERATED.sub("", told.text())
+        if answer is not None and answer.lstrip().startswith(("{", "[")):
+            return None
+        return Exchange.of(asked.text(), answer, answered=answered)
+    except CaptureError:
+        return None
+
+
+def _answer_rows(text: str) -> list[Any]:
+    if not text.lstrip().startswith(("{", "[")):
+        return payload.csv_rows(text)
+    return [_without_generated(row) for row in payload.json_rows(text, "answer")]
+
+
+def _without_generated(row: Any) -> Any:
+    """The answer as the model gave it; the job puts one that is no object under a key of its own."""
+    if not isinstance(row, Mapping) or not _GENERATED_KEYS & row.keys():
+        return row
+    kept = {key: value for key, value in row.items() if key not in _GENERATED_KEYS}
+    return next(iter(kept.values())) if kept.keys() & _WRAPPERS and len(kept) == 1 else kept
