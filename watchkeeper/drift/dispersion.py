@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.drift import tails
 from watchkeeper.drift.budget import Family
+from watchkeeper.drift.evidence import NO_EVIDENCE
 from watchkeeper.drift.tails import Floats
 
 _MOST_FREEDOM = 1000.0
@@ -99,7 +100,7 @@ class Dispersions:
         found = self.families.get(family)
         if found is None:
             return plain
-        usable = found.known & (freedom > 0) & (found.mean > 1)
+        usable = found.known & (freedom > 0) & (found.mean > 1) & (plain < NO_EVIDENCE)
         learned = np.ones(plain.shape)
         learned[usable] = _mixture(statistic[usable], freedom[usable], found[usable])
         return np.where(usable, np.maximum(plain, learned), plain)
