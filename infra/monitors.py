@@ -37,7 +37,6 @@ class Monitors(Construct):
             description=f"Compares {context.name}'s recent traffic with the baseline of the version that serves",
             timeout=cdk.Duration.minutes(5),
             memory_mb=1024,
-            layers=("core", "analysis"),
             dead_letters=dead_letters,
         )
         kept = naming.compacted_prefix(context.name), naming.memory_prefix(context.name)
