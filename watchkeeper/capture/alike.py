@@ -27,7 +27,7 @@ MOST_TEMPLATES = 4
 LEARNT_AT_ONCE = 2
 _TRIED_LINES = 3
 _IN_CACHE = 1 << 17
-_ODD = re.compile(rb"[\x00-\x1f\\]")
+_CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
 class _Known:
@@ -40,7 +40,12 @@ class _Known:
         for places, wanted in ((form.features, self._rows.wanted), (form.answers or (), self._rows.wanted_answers)):
             for place, want in zip(places, wanted, strict=True):
                 fitted[place] = replace(fitted[place], wanted=want)
-        self._reader = FieldReader(fitted)
+        self._reader = FieldReader(fitted, '"\\' if form.escaped else '"')
+
+    @property
+    def escaped(self) -> bool:
+        """Whether the lines hold backslashes."""
+        return self._form.escaped
 
     def read(self, data: bytes, lines: int) -> tuple[Part, NDArray[np.intp]] | None:
         """The rows of the lines that fit, and which lines these are; None when the lines are not plain."""
@@ -69,11 +74,12 @@ class AlikeReader:
         The rows, how many lines there are, and the places of those that are left; None when there is no such template,
         or the lines must be looked at one by one.
         """
-        lines = _plain_lines(data) if fields.AVAILABLE else None
-        if lines is None or not (self._known or self._learn([data[: data.index(b"\n")]])):
+        if not fields.AVAILABLE or not (self._known or self._learn([data[: data.index(b"\n")]])):
             return None
-        taken = self._known[0].read(data, lines)
-        if taken is None:
+        known = self._known[0]
+        lines = None if b"\\" in data and not known.escaped else _plain_lines(data)
+        taken = None if lines is None else known.read(data, lines)
+        if lines is None or taken is None:
             return None
         part, places = taken
         left = () if len(places) == lines else np.delete(np.arange(lines), places).tolist()
@@ -97,14 +103,16 @@ class AlikeReader:
 
     def _take(self, known: _Known, lines: Sequence[bytes], left: list[int], parts: list[Part]) -> list[int]:
         """Read what fits `known` of the lines that are left; what is left then."""
-        taken = known.read(b"\n".join([*(lines[place] for place in left), b""]), len(left)) if left else None
+        fitting = [place for place in left if (b"\\" in lines[place]) is known.escaped]
+        taken = known.read(b"\n".join([*(lines[place] for place in fitting), b""]), len(fitting)) if fitting else None
         if taken is None or not len(taken[1]):
             return left
         part, places = taken
         parts.append(part)
         self._known.remove(known)
         self._known.insert(0, known)
-        return np.delete(np.array(left), places).tolist()
+        read = set(np.array(fitting)[places].tolist())
+        return [place for place in left if place not in read]
 
     def _learn(self, lines: Sequence[bytes]) -> _Known | None:
         """A template of the first line that has one; it takes the place of the one that was not of use for longest."""
@@ -122,11 +130,11 @@ class AlikeReader:
 
 
 def _plain_lines(data: bytes) -> int | None:
-    """How many lines there are, if they are valid text without backslashes and carriage returns; else None.
+    """How many lines there are, if they are valid text without carriage returns; else None.
 
     Other control characters are counted as line ends, so that the count is wrong where there are any.
     """
-    if b"\\" in data or b"\r" in data or not _is_text(data):
+    if b"\r" in data or not _is_text(data):
         return None
     codes, low = np.frombuffer(data, np.uint8), np.empty(_IN_CACHE, bool)
     found = 0
@@ -137,7 +145,7 @@ def _plain_lines(data: bytes) -> int | None:
 
 
 def _plain(line: bytes) -> bool:
-    return not _ODD.search(line) and not line.startswith(fields.BYTE_ORDER_MARK) and _is_text(line)
+    return not _CONTROL.search(line) and not line.startswith(fields.BYTE_ORDER_MARK) and _is_text(line)
 
 
 def _is_text(data: bytes) -> bool:
