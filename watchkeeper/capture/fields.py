@@ -37,6 +37,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PARSED_AT_ONCE = 1 << 20
 """So much stays in the processor's cache between splitting and converting: a quarter faster than all at once."""
 _MANY = 0.1
+"""Where more of the rows than this hold different texts, reading each text once is no gain."""
 _NOT_A_NUMBER = ("nan", "NAN", "Nan", "-nan", "+nan", "-NaN")
 _NULLS = (*sorted(MISSING), *_NOT_A_NUMBER)
 
