@@ -81,7 +81,9 @@ class Timeline:
         order = np.argsort(seconds, kind="stable")
         place = np.empty(len(seconds), np.int64)
         place[order] = np.arange(len(seconds)) // rows
-        length = timedelta(seconds=max(round(span / len(seconds) * rows, 6), 1e-6))
+        length = timedelta(
+            milliseconds=max(round(1000 * span / len(seconds) * rows), 1)
+        )  # as times are read: see _between
         first = int(least // length.total_seconds())
         starts = np.append(seconds[order[: windows * rows : rows]], seconds[order[windows * rows - 1]])
         clock = (first + np.arange(windows + 1, dtype=np.float64)) * length.total_seconds()

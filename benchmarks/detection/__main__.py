@@ -15,7 +15,7 @@ from benchmarks.detection import experiments
 from benchmarks.detection.experiments import Delay, Row
 
 RESULTS = Path(__file__).with_name("results.md")
-PARTS = ("false_alarms", "power", "power_10k", "dependent", "slow")
+PARTS = ("false_alarms", "power", "power_at_4", "power_10k", "dependent", "slow")
 
 
 def main() -> None:
@@ -44,6 +44,8 @@ def _section(part: str, seed: int, work: float) -> str:
         return _rates(title, experiments.false_alarms(seed, work))
     if part == "power":
         return _rates("Power, windows of 1,000 rows, 20 columns", experiments.power(seed, work))
+    if part == "power_at_4":
+        return _rates("The same at .04, where the most powerful peer is", experiments.power(seed, work, alpha=0.04))
     if part == "power_10k":
         return _rates("Power, windows of 10,000 rows, 20 columns", experiments.power(seed, work / 4, rows=10_000))
     if part == "dependent":

@@ -78,8 +78,8 @@ def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric
 
 
 def _answer(findings: Findings, key: str) -> dict[str, Any]:
-    everything = (*findings.drifted, *findings.drifted_predictions, *findings.drifted_joint)
-    drifted = [finding.feature for finding in everything]
+    alone = (*findings.drifted, *findings.drifted_predictions)
+    drifted = [finding.feature for finding in alone or findings.drifted_joint]
     logger.info("Looked", version=findings.version, verdict=findings.verdict.value, rows=findings.rows, drifted=drifted)
     return {
         "verdict": findings.verdict.value,

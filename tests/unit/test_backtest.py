@@ -110,6 +110,21 @@ def test_windows_of_rows_tell_real_times(tmp_path: Path) -> None:
     record = outcome.replay.together
     ended = outcome.timeline.shown(outcome.replay.looks[record.episodes[0].first].end)
     assert abs(ended - (START + timedelta(days=CHANGED_ON + 1))) < timedelta(minutes=10)
+    assert record.delay == outcome.timeline.length
+    assert record.false_alarms == 0
+
+
+def test_no_delay_is_told_when_an_alarm_stood_before_the_change(tmp_path: Path) -> None:
+    # given a change that came ten days before the one that is named
+    path = written(stream(1, shift=1.0), tmp_path)
+    # when
+    outcome = replayed(path, changed_at=(START + timedelta(days=CHANGED_ON + 10)).isoformat())
+    # then
+    record = outcome.replay.together
+    assert record.standing
+    assert record.delay is None
+    assert record.false_alarms == 1
+    assert "in alarm already" in summary(outcome)[1]
 
 
 def test_rows_without_a_time_column_lie_an_interval_apart(tmp_path: Path) -> None:

@@ -90,12 +90,12 @@ def test_learning_in_one_go_or_window_by_window_is_the_same(base: Baseline):
 
 def test_two_stretches_of_time_add_up(base: Baseline):
     # given what two stretches taught; when merged
-    first, second = (Calibration.learn(base, history(base, 8, first)) for first in (100, 500))
+    first, second = (Calibration.learn(base, history(base, 11, first)) for first in (100, 500))
     merged, _ = first.merge(second).at(ROWS)
 
     # then the windows add up, and the mean lies between; another baseline's is refused
     both = [part.at(ROWS)[0].families[Family.LOCATION].mean for part in (first, second)]
-    assert merged.families[Family.LOCATION].windows.tolist() == [14.0] * 7
+    assert merged.families[Family.LOCATION].windows.tolist() == [20.0] * 7
     assert merged.families[Family.LOCATION].mean == pytest.approx((both[0] + both[1]) / 2)
     with pytest.raises(ProfileError, match="other"):
         first.merge(Calibration("other"))

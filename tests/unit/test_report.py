@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -69,6 +70,17 @@ def test_a_plot_of_any_numbers_is_well_formed(values: list[float]) -> None:
     # then
     assert ElementTree.fromstring(svg).tag == "svg"
     assert "nan" not in svg
+
+
+def test_the_last_value_of_whole_numbers_is_no_spike() -> None:
+    # given a column whose last bin holds its greatest value alone
+    column = numbers(np.random.default_rng(1).poisson(9, 5000))
+    binning = fit_column(column)
+    # when
+    plot = distribution(binning, [Series("baseline", observe_column(binning, column))])
+    # then the highest point is where the most frequent values are, and no curve goes straight up at the end
+    points = [tuple(map(float, point.split())) for point in re.findall(r"L([\d.]+ [\d.]+)", plot)]
+    assert 0.2 < (min(points, key=lambda point: point[1])[0] - 6) / 328 < 0.8
 
 
 def test_a_plot_of_categories_shows_the_largest_and_what_is_new() -> None:

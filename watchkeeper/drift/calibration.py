@@ -29,7 +29,7 @@ from watchkeeper.profile import Baseline, Profile, merge_all
 FORMAT = 1
 MOST_WINDOWS = 200
 """Windows of a size after which it is frozen: with hourly looks over a day's rows, 200 days."""
-LEAST_WINDOWS = 5
+LEAST_WINDOWS = 8
 """Of fewer, a variance is not known well enough to be of use."""
 _NEAR = 1.0
 """Sizes whose binary logarithms differ by less than this speak for each other."""
@@ -138,7 +138,8 @@ class Calibration:
         """What is known of windows of so many rows, and from how many; that of independent rows when nothing is.
 
         Of sizes that were not seen, the nearest larger one speaks, for dependence shows more in long windows, or else
-        the largest smaller one.
+        the largest smaller one. For the same reason, and since there are more of them, smaller windows set the least
+        that longer ones are taken to vary.
         """
         known = {bucket: size for bucket, size in self.sizes.items() if size.windows >= LEAST_WINDOWS}
         if not known or rows < 1:
@@ -147,8 +148,16 @@ class Calibration:
         near = [bucket for bucket in known if abs(bucket - wanted) <= _NEAR]
         larger = [bucket for bucket in known if bucket > wanted]
         chosen = min(near, key=lambda b: abs(b - wanted)) if near else min(larger) if larger else max(known)
-        size = known[chosen]
-        return Dispersions({family: moments.dispersion for family, moments in size.families.items()}), size.windows
+        families = {family: moments.dispersion for family, moments in known[chosen].families.items()}
+        for bucket in sorted(known):
+            if bucket < chosen:
+                families = {
+                    family: dispersion.at_least(known[bucket].families[family].dispersion)
+                    if family in known[bucket].families
+                    else dispersion
+                    for family, dispersion in families.items()
+                }
+        return Dispersions(families), known[chosen].windows
 
     def to_json(self) -> bytes:
         """JSON bytes."""

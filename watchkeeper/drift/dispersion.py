@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.drift import tails
 from watchkeeper.drift.budget import Family
+from watchkeeper.drift.evidence import NO_EVIDENCE
 from watchkeeper.drift.tails import Floats
 
 _MOST_FREEDOM = 1000.0
@@ -49,6 +50,12 @@ class Dispersion:
     def __getitem__(self, part: slice | NDArray[np.bool_]) -> Dispersion:
         """Some columns' own."""
         return Dispersion(self.mean[part], self.variance[part], self.windows[part])
+
+    def at_least(self, other: Dispersion) -> Dispersion:
+        """This, or the other where that varies more."""
+        larger = other.known & (other.mean > self.mean)
+        pairs = ((self.mean, other.mean), (self.variance, other.variance), (self.windows, other.windows))
+        return Dispersion(*(np.where(larger, theirs, ours) for ours, theirs in pairs))
 
     def moderated(self) -> tuple[Floats, Floats]:
         """Each variance of a z, drawn to the common level, and its degrees of freedom; at least 1, and ∞ if unknown."""
@@ -93,7 +100,7 @@ class Dispersions:
         found = self.families.get(family)
         if found is None:
             return plain
-        usable = found.known & (freedom > 0) & (found.mean > 1)
+        usable = found.known & (freedom > 0) & (found.mean > 1) & (plain < NO_EVIDENCE)
         learned = np.ones(plain.shape)
         learned[usable] = _mixture(statistic[usable], freedom[usable], found[usable])
         return np.where(usable, np.maximum(plain, learned), plain)

@@ -20,6 +20,8 @@ Counts: TypeAlias = NDArray[np.float64]
 
 SMALLEST_EXPECTED = 5.0
 COARSE_BINS = 16
+NO_EVIDENCE = 0.2
+"""Larger p-values weigh next to nothing in the combination: how much larger they should be is not worked out."""
 _NEWTON_STEPS = 12
 _SADDLE_REACH = 12.0
 """Beyond so many deviations the plain z serves: no decision is that close."""
@@ -178,7 +180,9 @@ def share_test(hits: float, n: float, before: float, m: float, factor: float = 1
         hits, before = round(hits / factor), round(before / factor)
         n, m = max(round(n / factor), hits), max(round(m / factor), before)
     p = tails.fisher_exact(int(hits), int(n), int(before), int(m))
-    return p if math.isinf(freedom) else min(1.0, 2 * float(tails.inflated(p / 2, freedom)[0]))
+    if math.isinf(freedom) or p > NO_EVIDENCE:
+        return p
+    return min(1.0, 2 * float(tails.inflated(p / 2, freedom)[0]))
 
 
 def unseen_test(unseen: float, n: float, once: float, twice: float, sampled: float) -> float:

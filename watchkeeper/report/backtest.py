@@ -77,7 +77,7 @@ def score_plot(page: Page) -> str:
     words = [
         _text(LEFT - 8, level + 4, "end", "threshold"),
         _text(LEFT - 8, base + 8, "end", "single windows"),
-        _text(LEFT - 8, TOP + 8, "end", f"score {top:.1f}"),
+        _text(LEFT - 8, TOP + 8, "end", f"score {top:.1f}" + (" or more" if top == MOST_SCORE else "")),
     ]
     return _svg(PLOT_HEIGHT, "".join([*strokes, line, *words, _change(page, base), _dates(page, PLOT_HEIGHT - 6)]))
 

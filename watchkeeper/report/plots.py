@@ -75,12 +75,10 @@ def _smoothed(steps: Sequence[tuple[float, float, float]], groups: int = 24) -> 
         if end - start >= least:
             joined.append((start, end, share / (end - start)))
             start, share = end, 0.0
-    end = steps[-1][1]
-    if share and end > start:
-        joined.append((start, end, share / (end - start)))
-    elif share and joined:
+    if share and joined:  # what is left is narrower than a group: it would stand out as a spike
         a, b, density = joined.pop()
-        joined.append((a, b, density + share / (b - a)))
+        end = steps[-1][1]
+        joined.append((a, end, (density * (b - a) + share) / (end - a)))
     return joined
 
 
