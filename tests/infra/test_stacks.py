@@ -80,6 +80,17 @@ def test_templates_name_no_account_and_no_region(shipped: Assembly) -> None:
         assert "us-east-1" not in json.dumps(template)
 
 
+def test_only_the_profiling_function_has_the_parser(shipped: Assembly) -> None:
+    # given
+    functions = of_type(shipped.model(), "AWS::Lambda::Function").values()
+    # when
+    parsing = {
+        f["Properties"]["Handler"] for f in functions if "layersparser" in json.dumps(f["Properties"].get("Layers"))
+    }
+    # then
+    assert parsing == {"lambdas.profile_capture.handler.handler"}
+
+
 def test_a_layer_that_is_not_built_is_named_with_the_remedy(tmp_path: Path) -> None:
     # then
     with pytest.raises(ConfigError, match=r"layer 'core' is not built: .* Run `make"):

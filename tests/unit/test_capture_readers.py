@@ -117,6 +117,37 @@ def test_a_line_that_almost_fits_the_template_is_read_alike(impostor: bytes, kin
         assert account(spec, data, fast=True, piece=4 * len(GOOD)) == account(spec, data, fast=False)
 
 
+ENDED = GOOD.replace(b"own,2", b"own,2\\n").replace(b"0.5", b"0.5\\r\\n")
+ENDED_IMPOSTORS = {
+    "an escaped backslash before an n": ENDED.replace(b"2\\n", b"2\\\\n"),
+    "two line ends": ENDED.replace(b"2\\n", b"2\\n\\n"),
+    "a line end between values": ENDED.replace(b"own,", b"own\\n,"),
+    "a line end in the first value": ENDED.replace(b"31", b"3\\n1"),
+    "a line end in the answer": ENDED.replace(b"0.5", b"0\\n.5"),
+    "a line end in an id": ENDED.replace(b"e-1", b"e-1\\n"),
+    "another escape": ENDED.replace(b"2\\n", b"2\\t"),
+    "an escaped letter": ENDED.replace(b"own", b"\\u006fwn"),
+    "an escaped quote": ENDED.replace(b"own", b'o\\"wn'),
+    "an escaped end": ENDED.replace(b"2\\n", b"2\\"),
+    "no line end": GOOD,
+    "a line end more": ENDED.replace(b"own,2", b"own,2\\n1,2,own,2"),
+    "a quote in a value": ENDED.replace(b"own", b'o"n'),
+}
+
+
+@pytest.mark.parametrize("impostor", ENDED_IMPOSTORS.values(), ids=ENDED_IMPOSTORS)
+@pytest.mark.parametrize("kind", [Kind.NUMBER, Kind.CATEGORY])
+def test_a_line_that_almost_fits_a_template_with_escapes_is_read_alike(impostor: bytes, kind: Kind):
+    # given records whose bodies end a line, and among them one whose escapes are others
+    spec = model_spec(features=tuple(Feature(f"f{i}", Kind.CATEGORY if i == 2 else kind) for i in range(4)))
+
+    for captured in ([impostor, *[ENDED] * 5], [*[ENDED] * 5, impostor], [ENDED, impostor, ENDED, impostor]):
+        data = b"\n".join([*captured, b""])
+        # when they are read by all readers and by the general one; then both give the same
+        assert account(spec, data, fast=True) == account(spec, data, fast=False)
+        assert account(spec, data, fast=True, piece=4 * len(ENDED)) == account(spec, data, fast=False)
+
+
 @pytest.mark.parametrize(
     ("request_text", "answer"),
     [
@@ -188,6 +219,19 @@ def test_records_of_one_form_are_read_at_once(one_by_one: list[bytes]):
     # then only the lines from which the two forms were learnt were parsed as JSON
     assert block.rows == 400
     assert one_by_one == captured[:2]
+
+
+@needs_pyarrow
+def test_a_line_end_behind_a_body_does_not_make_a_record_slow(one_by_one: list[bytes]):
+    # given records as many clients and containers write them
+    captured = [capture_record(f"{i},5.5,own\n", f"0.{i:03}\r\n") for i in range(200)]
+
+    # when they are read
+    (block,) = CaptureReader(model_spec()).blocks([b"\n".join(captured)])
+
+    # then only the first was parsed as JSON
+    assert block.rows == 200
+    assert one_by_one == captured[:1]
 
 
 @needs_pyarrow

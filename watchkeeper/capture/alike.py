@@ -1,14 +1,14 @@
 """The fastest way to read records: those that share a template, all at once and without parsing JSON.
 
-A template is tried on whole pieces of a capture first. Lines that do not fit it are tried with the other templates that
-were seen, and new ones are learnt from them; what is left then is for slower readers.
+The template that is used most is tried on whole pieces of a capture. Lines that do not fit it are tried with the other
+templates that were seen, and new ones are learnt from them; what is left then is for slower readers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,20 +27,26 @@ MOST_TEMPLATES = 4
 LEARNT_AT_ONCE = 2
 _TRIED_LINES = 3
 _IN_CACHE = 1 << 17
-_ODD = re.compile(rb"[\x00-\x1f\\]")
+_CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
 class _Known:
-    """Reads the lines of one template."""
+    """Reads the lines of one template; `fitted` is how many did of late."""
 
     def __init__(self, spec: ModelSpec, form: Template) -> None:
+        self.fitted = 0.0
         self._form = form
         self._rows = RowColumns(spec, None if form.answers is None else len(form.answers))
         fitted = list(form.fields)
         for places, wanted in ((form.features, self._rows.wanted), (form.answers or (), self._rows.wanted_answers)):
             for place, want in zip(places, wanted, strict=True):
                 fitted[place] = replace(fitted[place], wanted=want)
-        self._reader = FieldReader(fitted)
+        self._reader = FieldReader(fitted, '"\\' if form.escaped else '"')
+
+    @property
+    def escaped(self) -> bool:
+        """Whether the lines hold backslashes."""
+        return self._form.escaped
 
     def read(self, data: bytes, lines: int) -> tuple[Part, NDArray[np.intp]] | None:
         """The rows of the lines that fit, and which lines these are; None when the lines are not plain."""
@@ -50,7 +56,25 @@ class _Known:
         features = [found.values[place] for place in self._form.features]
         answers = [found.values[place] for place in self._form.answers or ()]
         part, certain = self._rows.read(features, answers, len(found.fitting))
+        self.fitted = self.fitted / 2 + len(certain)
         return part, found.fitting[certain]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was read of a piece of a capture.
+
+    Attributes
+    ----------
+    count : how many lines the piece has
+    lines : all of them, when some are left to be read
+    left : the places of these, without blank lines
+    """
+
+    parts: list[Part]
+    count: int
+    lines: Sequence[bytes] = ()
+    left: Sequence[int] = ()
 
 
 class AlikeReader:
@@ -59,55 +83,66 @@ class AlikeReader:
     def __init__(self, spec: ModelSpec, records: RecordReader) -> None:
         self._spec = spec
         self._records = records
-        self._known: list[_Known] = []  # the last that was of use comes first
+        self._known: list[_Known] = []  # the most used comes first
 
-    def whole(self, data: bytes) -> tuple[Part, int, Sequence[int]] | None:
-        """Read whole lines by the template that was last of use; the first is learnt from the first line.
+    def read(self, data: bytes) -> Taken:
+        """Read whole lines: by the template that is used most, all at once, and then what is left by the others."""
+        known, part, count, places = self._whole(data)
+        parts = [] if part is None else [part]
+        if part is not None and len(places) == count:
+            return Taken(parts, count)
+        lines = data.split(b"\n")
+        lines.pop()  # what follows the last line's end
+        fitted = set(places.tolist())
+        left = [place for place, line in enumerate(lines) if place not in fitted and line.strip()]
+        if fields.AVAILABLE:
+            left = self._others(lines, left, known, parts)
+        return Taken(parts, len(lines), lines, left)
+
+    def _whole(self, data: bytes) -> tuple[_Known | None, Part | None, int, NDArray[np.intp]]:
+        """Read all lines by one template, which is learnt from the first line if there is none.
 
         Returns
         -------
-        The rows, how many lines there are, and the places of those that are left; None when there is no such template,
-        or the lines must be looked at one by one.
+        The template, the rows, how many lines there are, and the places of those that fitted. The rows are None when
+        there is no template, or the lines must be looked at one by one.
         """
-        lines = _plain_lines(data) if fields.AVAILABLE else None
-        if lines is None or not (self._known or self._learn([data[: data.index(b"\n")]])):
-            return None
-        taken = self._known[0].read(data, lines)
-        if taken is None:
-            return None
-        part, places = taken
-        left = () if len(places) == lines else np.delete(np.arange(lines), places).tolist()
-        return part, lines, left
+        nowhere = np.empty(0, np.intp)
+        if not fields.AVAILABLE or not (self._known or self._learn([data[: data.index(b"\n")]])):
+            return None, None, 0, nowhere
+        known = self._known[0]
+        lines = None if b"\\" in data and not known.escaped else _plain_lines(data)
+        taken = None if lines is None else known.read(data, lines)
+        if lines is None or taken is None:
+            return None, None, 0, nowhere
+        return known, taken[0], lines, taken[1]
 
-    def read(self, lines: Sequence[bytes], places: Sequence[int]) -> tuple[list[Part], list[int]]:
-        """Read the lines at `places`; the parts read, and the places of the lines that are left."""
-        if not fields.AVAILABLE:
-            return [], list(places)
-        parts: list[Part] = []
-        left = [place for place in places if _plain(lines[place])]
-        odd = set(places).difference(left)
-        for known in tuple(self._known):
-            left = self._take(known, lines, left, parts)
+    def _others(self, lines: Sequence[bytes], left: list[int], tried: _Known | None, parts: list[Part]) -> list[int]:
+        """Read what fits another template than the one that was tried, known or new; what is left then."""
+        plain = [place for place in left if _plain(lines[place])]
+        odd = set(left).difference(plain)
+        for known in [known for known in self._known if known is not tried]:
+            plain = self._take(known, lines, plain, parts)
         for _ in range(LEARNT_AT_ONCE):
-            learnt = self._learn([lines[place] for place in left[:_TRIED_LINES]])
+            learnt = self._learn([lines[place] for place in plain[:_TRIED_LINES]])
             if learnt is None:
                 break
-            left = self._take(learnt, lines, left, parts)
-        return parts, sorted(odd.union(left))
+            plain = self._take(learnt, lines, plain, parts)
+        self._known.sort(key=lambda known: known.fitted, reverse=True)
+        return sorted(odd.union(plain))
 
     def _take(self, known: _Known, lines: Sequence[bytes], left: list[int], parts: list[Part]) -> list[int]:
         """Read what fits `known` of the lines that are left; what is left then."""
-        taken = known.read(b"\n".join([*(lines[place] for place in left), b""]), len(left)) if left else None
-        if taken is None or not len(taken[1]):
+        fitting = [place for place in left if (b"\\" in lines[place]) is known.escaped]
+        taken = known.read(b"\n".join([*(lines[place] for place in fitting), b""]), len(fitting)) if fitting else None
+        if taken is None:
             return left
-        part, places = taken
-        parts.append(part)
-        self._known.remove(known)
-        self._known.insert(0, known)
-        return np.delete(np.array(left), places).tolist()
+        parts.append(taken[0])
+        read = set(np.array(fitting)[taken[1]].tolist())
+        return [place for place in left if place not in read]
 
     def _learn(self, lines: Sequence[bytes]) -> _Known | None:
-        """A template of the first line that has one; it takes the place of the one that was not of use for longest."""
+        """A template of the first line that has one; it takes the place of the one that was used least."""
         for line in lines:
             try:
                 self._records.record(line)
@@ -122,11 +157,11 @@ class AlikeReader:
 
 
 def _plain_lines(data: bytes) -> int | None:
-    """How many lines there are, if they are valid text without backslashes and carriage returns; else None.
+    """How many lines there are, if they are valid text without carriage returns; else None.
 
     Other control characters are counted as line ends, so that the count is wrong where there are any.
     """
-    if b"\\" in data or b"\r" in data or not _is_text(data):
+    if b"\r" in data or not _is_text(data):
         return None
     codes, low = np.frombuffer(data, np.uint8), np.empty(_IN_CACHE, bool)
     found = 0
@@ -137,7 +172,7 @@ def _plain_lines(data: bytes) -> int | None:
 
 
 def _plain(line: bytes) -> bool:
-    return not _ODD.search(line) and not line.startswith(fields.BYTE_ORDER_MARK) and _is_text(line)
+    return not _CONTROL.search(line) and not line.startswith(fields.BYTE_ORDER_MARK) and _is_text(line)
 
 
 def _is_text(data: bytes) -> bool:

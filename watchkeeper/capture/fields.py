@@ -1,7 +1,7 @@
 """Many rows of one known form, read at once: bytes between commas into arrays, by pyarrow's CSV reader.
 
 Each field of a row is a value between a fixed prefix and suffix. A row fits when it has just these fields, with these
-prefixes and suffixes and no quote in a value; only rows that fit are read, and the places of the others are told. The
+prefixes and suffixes and no quotes in a value; only rows that fit are read, and the places of the others are told. The
 numbers that pyarrow reads are those that `watchkeeper.cells` reads, except for `nan(…)`, which is looked for; what
 pyarrow refuses is read as text, once for each different text.
 """
@@ -37,6 +37,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PARSED_AT_ONCE = 1 << 20
 """So much stays in the processor's cache between splitting and converting: a quarter faster than all at once."""
 _MANY = 0.1
+"""Where more of the rows than this hold different texts, reading each text once is no gain."""
 _NOT_A_NUMBER = ("nan", "NAN", "Nan", "-nan", "+nan", "-NaN")
 _NULLS = (*sorted(MISSING), *_NOT_A_NUMBER)
 
@@ -108,10 +109,15 @@ class FieldReader:
     Every column is read with a strict type at first, which is fast: as many bytes as the field had when it was learnt,
     or a number. When that fails, all columns are read again with types that never fail, and those of them that needed
     it are read so from then on.
+
+    Parameters
+    ----------
+    signs : what no value may hold; beside quotes, backslashes where they are not excluded already
     """
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[Field], signs: str = '"') -> None:
         self._fields = tuple(fields)
+        self._signs = signs
         self._everything = frozenset(range(len(fields)))
         self._loose: frozenset[int] = frozenset()
         self._manifold: set[int] = set()
@@ -166,9 +172,9 @@ class FieldReader:
             numbers = _numbers(array)
             return None if numbers is None else _Read(numbers, None)
         if not pa.types.is_dictionary(array.type):
-            return _framed(field, framed.Texts.of(array))
+            return _framed(field, framed.Texts.of(array), self._signs)
         codes = _values(array.indices, np.int32)
-        inner, good = _unframed(array.dictionary.to_pylist(), field)
+        inner, good = _unframed(array.dictionary.to_pylist(), field, self._signs)
         fits = None if good is None else good[codes]
         if field.constant:
             return _Read(None, fits)
@@ -207,20 +213,21 @@ def _array(column: Any) -> Any:
     return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
-def _unframed(texts: Sequence[str], field: Field) -> tuple[Sequence[str], NDArray[np.bool_] | None]:
+def _unframed(texts: Sequence[str], field: Field, signs: str) -> tuple[Sequence[str], NDArray[np.bool_] | None]:
     """The texts without what stands around them, and which of them had just that; None when all had."""
     prefix, suffix = field.prefix.decode(), field.suffix.decode()
     if field.constant:
         inner, good = texts, [text == prefix for text in texts]
     else:
         inner = [text[len(prefix) : len(text) - len(suffix)] for text in texts]
-        good = ['"' not in body and prefix + body + suffix == text for body, text in zip(inner, texts, strict=True)]
+        whole = (prefix + body + suffix == text for body, text in zip(inner, texts, strict=True))
+        good = [fits and not any(sign in body for sign in signs) for fits, body in zip(whole, inner, strict=True)]
     return inner, None if all(good) else np.array(good)
 
 
-def _framed(field: Field, texts: framed.Texts) -> _Read | None:
+def _framed(field: Field, texts: framed.Texts, signs: str) -> _Read | None:
     """Read a column of framed texts at once."""
-    fits = texts.framed(field.prefix, field.suffix)
+    fits = texts.framed(field.prefix, field.suffix, signs.encode())
     everywhere = bool(fits.all())
     if field.wanted is Wanted.NOTHING:
         return _Read(None, None if everywhere else fits, strict=texts.step == field.width)

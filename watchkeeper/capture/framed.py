@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_QUOTE = ord('"')
-
 
 @dataclass(frozen=True)
 class Inner:
@@ -62,22 +60,23 @@ class Texts:
         """Where the texts begin."""
         return self.ends - self.lengths
 
-    def framed(self, prefix: bytes, suffix: bytes) -> NDArray[np.bool_]:
-        """Which texts begin with `prefix`, end with `suffix` and have no quote between."""
+    def framed(self, prefix: bytes, suffix: bytes, signs: bytes) -> NDArray[np.bool_]:
+        """Which texts begin with `prefix`, end with `suffix` and have none of the signs between."""
         around = len(prefix) + len(suffix)
         if (self.step or 0) < around:
             good = self.lengths >= around
             if not good.all():
-                good[good] = self._some(good).framed(prefix, suffix)
+                good[good] = self._some(good).framed(prefix, suffix, signs)
                 return good
         good = np.ones(self.count, bool)
         for where, word in (*self._words(prefix, at_end=False), *self._words(suffix, at_end=True)):
             good &= _view(self.data, word)[where] == np.frombuffer(word, f"<u{len(word)}")
-        quotes = self.data == _QUOTE
-        expected = (prefix + suffix).count(b'"')
-        if not good.all() or np.count_nonzero(quotes) != expected * self.count:
-            rows = np.searchsorted(self.ends, np.flatnonzero(quotes), side="right")
-            good &= np.bincount(rows, minlength=self.count) == expected
+        for sign in signs:
+            found = self.data == sign
+            expected = (prefix + suffix).count(sign)
+            if not good.all() or np.count_nonzero(found) != expected * self.count:
+                rows = np.searchsorted(self.ends, np.flatnonzero(found), side="right")
+                good &= np.bincount(rows, minlength=self.count) == expected
         return good
 
     def between(self, prefix: bytes, suffix: bytes) -> Inner:

@@ -50,22 +50,11 @@ class CaptureReader(RecordReader):
         """The parts of a piece, what could not be read, and how many lines it has."""
         if not piece.whole:
             return [], [Unreadable(first, TOO_LONG, piece.data)], 1
-        parts: list[Part] = []
-        taken = self._alike.whole(piece.data)
-        if taken is not None:
-            part, count, left = taken
-            parts.append(part)
-            if not left:
-                return parts, [], count
-        lines = piece.data.split(b"\n")
-        lines.pop()  # what follows the last line's end
-        places = [place for place in (range(len(lines)) if taken is None else left) if lines[place].strip()]
-        for reader in (self._alike, self._joined):
-            read, places = reader.read(lines, places)
-            parts += read
+        taken = self._alike.read(piece.data)
+        joined, left = self._joined.read(taken.lines, taken.left)
         unreadable: list[Unreadable] = []
-        parts += self._one_by_one(lines, places, first, unreadable)
-        return parts, unreadable, len(lines)
+        general = self._one_by_one(taken.lines, left, first, unreadable)
+        return [*taken.parts, *joined, *general], unreadable, taken.count
 
     def _one_by_one(
         self, lines: Sequence[bytes], places: Sequence[int], first: int, unreadable: list[Unreadable]

@@ -10,6 +10,7 @@ A template is learnt from a line that the general reader has read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,31 +29,37 @@ class Template:
     fields : what stands between the commas of a line
     features : places, among the fields, of the request's values
     answers : of the answer's values; None when the answer was not captured
+    escaped : whether there are backslashes in what never changes: those of a line end behind the request or the answer
     """
 
     fields: tuple[Field, ...]
     features: tuple[int, ...]
     answers: tuple[int, ...] | None
+    escaped: bool
 
 
 @dataclass(frozen=True)
 class _Span:
-    """A string that changes from line to line: its bytes in the line, and whose values it holds."""
+    """A string that changes from line to line: its bytes in the line up to a line end, and whose values it holds."""
 
     begin: int
     end: int
+    closed: int
     holds: str
 
 
 _REQUEST, _ANSWER, _METADATA = "request", "answer", "metadata"
+_LINE_ENDS = re.compile(rb"(?:\\r|\\n)+$")
+"""Escaped line ends behind a body, which are no part of its rows. Many clients and containers write one."""
 
 
 def learn(line: bytes) -> Template | None:
     """The template of a readable record, without its line end; None when it is not of this simple form."""
-    if b"\\" in line:
+    escapes = line.count(b"\\")
+    if escapes and b'\\"' in line:
         return None
     spans = _spans(line)
-    if spans is None:
+    if spans is None or escapes != sum(line.count(b"\\", span.end, span.closed) for span in spans):
         return None
     fields: list[Field] = []
     places: dict[str, list[int]] = {_REQUEST: [], _ANSWER: [], _METADATA: []}
@@ -73,7 +80,8 @@ def learn(line: bytes) -> Template | None:
     if not all(field.prefix.isascii() and field.suffix.isascii() for field in fields):
         return None
     answered = any(span.holds == _ANSWER for span in spans)
-    return Template(tuple(fields), tuple(places[_REQUEST]), tuple(places[_ANSWER]) if answered else None)
+    answers = tuple(places[_ANSWER]) if answered else None
+    return Template(tuple(fields), tuple(places[_REQUEST]), answers, escapes > 0)
 
 
 def _spans(line: bytes) -> list[_Span] | None:
@@ -96,7 +104,12 @@ def _spans(line: bytes) -> list[_Span] | None:
     begins = [0]
     for text in texts:
         begins.append(begins[-1] + len(text) + 1)
-    return [_Span(begins[place], begins[place] + len(texts[place]), found[place]) for place in sorted(found)]
+    spans = []
+    for place in sorted(found):
+        text, begin, holds = texts[place], begins[place], found[place]
+        body = text if holds == _METADATA else _LINE_ENDS.sub(b"", text)
+        spans.append(_Span(begin, begin + len(body), begin + len(text), holds))
+    return spans
 
 
 def _csv_place(part: Mapping[str, Any], texts: Sequence[bytes]) -> int | None:
