@@ -35,7 +35,7 @@ def main() -> None:
         elif part == "speed":
             from benchmarks.speed import report
 
-            text = report.measure(quick=chosen.quick, with_peers=not chosen.no_peers)
+            text = report.measure(chosen.quick, chosen.repeats, with_peers=not chosen.no_peers)
         else:
             from benchmarks.verdicts import report as verdicts
 

@@ -18,10 +18,10 @@ are columns beyond the tool's own threshold; two of the twenty features moved by
 of 100,000 rows, NannyML's multivariate detector at all columns together."""
 
 
-def measure(quick: bool, with_peers: bool) -> str:
+def measure(quick: bool, repeats: int, with_peers: bool) -> str:
     """Measure and render."""
     sizes = (100_000,) if quick else (100_000, 1_000_000)
-    repeats = 1 if quick else 3
+    repeats = 1 if quick else repeats
     inputs.prepare(sizes)
     sections = []
     for rows in sizes:
