@@ -122,14 +122,13 @@ class Scratch:
 
     Attributes
     ----------
-    positions : float64; `places`, `cells` : int64; `inside`, `under` : bool, all of shape (rows at once,)
+    positions : float64; `places`, `cells` : int64; `outside` : bool, all of shape (rows at once,)
     """
 
     positions: Floats
     places: Integers
     cells: Integers
-    inside: NDArray[np.bool_]
-    under: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
 
     @classmethod
     def of(cls, rows: int) -> Scratch:
@@ -138,6 +137,5 @@ class Scratch:
             positions=np.empty(rows),
             places=np.empty(rows, np.int64),
             cells=np.empty(rows, np.int64),
-            inside=np.empty(rows, bool),
-            under=np.empty(rows, bool),
+            outside=np.empty(rows, bool),
         )
