@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from watchkeeper.drift import Calibration, Increment, Memory, compare, next_look
+from watchkeeper.drift.budget import SCALES
 from watchkeeper.drift.compare import LARGEST_ALPHA, alpha_per_look
-from watchkeeper.drift.sequential import SCALES
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Finding, Findings, Verdict
 from watchkeeper.profile import Baseline, Profile

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from watchkeeper import jsonio
-from watchkeeper.drift.budget import Family
+from watchkeeper.drift.budget import SCALES, Family
 from watchkeeper.drift.dispersion import INDEPENDENT, Dispersion, Dispersions
 from watchkeeper.drift.look import Look
 from watchkeeper.drift.tails import Floats
@@ -88,12 +88,13 @@ class Calibration:
     sizes: Mapping[int, Size] = field(default_factory=dict)
 
     @classmethod
-    def learn(cls, baseline: Baseline, profiles: Iterable[Profile], spans: Sequence[int] = (1,)) -> Calibration:
+    def learn(cls, baseline: Baseline, profiles: Iterable[Profile], spans: Sequence[int] = SCALES) -> Calibration:
         """Learn from the profiles of healthy rows in order of time: the baseline's own chunks, or past increments.
 
         Parameters
         ----------
-        spans : how many profiles make a window; more than one when windows of several lengths are looked at
+        spans : how many profiles make a window: by default as many as the lengths that are looked at, for merges of
+            dependent rows vary more than single windows tell
         """
         parts = [profile for profile in profiles if profile.rows]
         learned = cls(baseline.id)
