@@ -31,6 +31,8 @@ MOST_WINDOWS = 200
 """Windows of a size after which it is frozen: with hourly looks over a day's rows, 200 days."""
 LEAST_WINDOWS = 8
 """Of fewer, a variance is not known well enough to be of use."""
+MOST_CHUNKS = 64
+"""Chunks of a baseline: enough to learn from, few enough to be quick about it."""
 _NEAR = 1.0
 """Sizes whose binary logarithms differ by less than this speak for each other."""
 
@@ -203,6 +205,11 @@ class Calibration:
     def _plus(self, size: Size) -> Calibration:
         known = self.sizes.get(size.log2_rows)
         return Calibration(self.baseline, {**self.sizes, size.log2_rows: known.plus(size) if known else size})
+
+
+def chunk_rows(rows: int, minimum_rows: int) -> int:
+    """Rows of each chunk of a baseline: as few as a look may have, but not so few that there are too many chunks."""
+    return max(minimum_rows, math.ceil(rows / MOST_CHUNKS))
 
 
 def _bucket(rows: int) -> int:
