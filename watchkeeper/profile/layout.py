@@ -47,6 +47,16 @@ class Tally:
     extremes: Floats = field(default_factory=lambda: no_extremes(1)[0])
     names: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def least(self) -> float | None:
+        """The least value; None where there is none, or where privacy noise keeps it back."""
+        return _finite(self.extremes[0])
+
+    @property
+    def greatest(self) -> float | None:
+        """The greatest value; None likewise."""
+        return _finite(self.extremes[1])
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Tally)
@@ -114,6 +124,10 @@ class Layout:
 def no_extremes(columns: int) -> Floats:
     """Extremes of no rows, of shape (columns, 2)."""
     return np.tile([np.inf, -np.inf], (columns, 1))
+
+
+def _finite(extreme: np.float64) -> float | None:
+    return float(extreme) if np.isfinite(extreme) else None
 
 
 @dataclass(frozen=True)
