@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -16,11 +17,12 @@ _READERS = 16
 
 
 class Listed(NamedTuple):
-    """An object: its key, its entity tag, which changes with its content, and its size in bytes."""
+    """An object: its key, its entity tag, which changes with its content, its size in bytes, when it was written."""
 
     key: str
     tag: str
     size: int
+    modified: datetime
 
 
 class Store:
@@ -54,7 +56,12 @@ class Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         for page in pages:
             for item in page.get("Contents", ()):
-                yield Listed(item["Key"], item["ETag"], item["Size"])
+                yield _listed(item)
+
+    def find(self, key: str) -> Listed | None:
+        """What a listing says of one object; None when there is no such object."""
+        answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        return next((_listed(item) for item in answer.get("Contents", ()) if item["Key"] == key), None)
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
         """The bytes of many objects, read side by side, in order; objects that have gone are left out."""
@@ -81,13 +88,13 @@ class Store:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
             # Who may list a bucket only under a prefix is told "forbidden" of an object that is not there.
-            if code in ("NoSuchKey", "404") or (code == "AccessDenied" and not self._exists(key)):
+            if code in ("NoSuchKey", "404") or (code == "AccessDenied" and self.find(key) is None):
                 return None
             raise
 
-    def _exists(self, key: str) -> bool:
-        answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
-        return any(item["Key"] == key for item in answer.get("Contents", ()))
+
+def _listed(item: Mapping[str, Any]) -> Listed:
+    return Listed(item["Key"], item["ETag"], item["Size"], item["LastModified"])
 
 
 def split_uri(uri: str) -> tuple[str, str]:
