@@ -75,6 +75,11 @@ def canary_alarm(endpoint_config: str) -> str:
     return f"{endpoint_config}--canary"
 
 
+def function(model: str, name: str) -> str:
+    """Lambda function name of `lambdas/<name>/`."""
+    return f"{model}--{name.replace('_', '-')}"
+
+
 def first_version_resource(model: str) -> str:
     """SageMaker model and endpoint config name of the version that the template deploys."""
     return f"{model}--v1"
