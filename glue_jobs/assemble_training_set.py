@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -24,6 +25,8 @@ from watchkeeper.trainingset import HOLDOUT_FEATURES, HOLDOUT_LABELS, MANIFEST, 
 
 SEED = 20261121
 ROWS_A_FILE = 200_000
+ROW_BITS = 33
+"""`monotonically_increasing_id` numbers a partition's rows in so many bits, and the partitions in those above."""
 
 
 def main() -> None:
@@ -39,8 +42,7 @@ def main() -> None:
             sources.captured(spark, spec, bucket, now).cache(), sources.labels(spark, spec, bucket).cache()
         )
     split = Split.RANDOM if "SOURCE" in options else Split.RECENT
-    ranked = _ranked(rows, split).cache()
-    total = ranked.count()
+    ranked, total = _ranked(rows, split)
     if not total:
         raise DatasetError(
             f"No labelled row was found ({counts}): check that label records name the inference id or event id of "
@@ -84,11 +86,21 @@ def _from_captures(rows: DataFrame, labels: DataFrame) -> tuple[DataFrame, dict[
     return joined.where(F.col("label").isNotNull()), counts
 
 
-def _ranked(rows: DataFrame, split: Split) -> DataFrame:
-    """Rows numbered from 1 in the order that decides who is in the holdout; ties fall alike in every run."""
+def _ranked(rows: DataFrame, split: Split) -> tuple[DataFrame, int]:
+    """Rows numbered from 1 in the order that decides who is in the holdout, and how many; ties fall alike in every run.
+
+    They are sorted side by side: each part's rows are numbered within it, behind those of the parts before.
+    """
     mixed = F.xxhash64(F.lit(SEED), "id", "position")
     order = [mixed] if split is Split.RANDOM else [F.col("time"), mixed]
-    return rows.withColumn("rank", F.row_number().over(Window.orderBy(*order, "id", "position")))
+    placed = rows.orderBy(*order, "id", "position").withColumn("place", F.monotonically_increasing_id()).cache()
+    part = F.shiftright("place", ROW_BITS)
+    sizes = placed.groupBy(part.alias("part")).count().orderBy("part").collect()
+    before = np.cumsum([0, *(row["count"] for row in sizes)]).tolist()
+    offsets = F.create_map(*(F.lit(n) for row, first in zip(sizes, before, strict=False) for n in (row["part"], first)))
+    within = F.col("place").bitwiseAND(F.lit((1 << ROW_BITS) - 1))
+    numbered = placed.withColumn("rank", within + 1 + (offsets[part] if sizes else F.lit(0)))
+    return numbered.drop("place"), before[-1]
 
 
 def _write(rows: DataFrame, count: int, bucket: str, names: dict[str, tuple[str, ...]]) -> None:

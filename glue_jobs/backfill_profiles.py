@@ -2,7 +2,8 @@
 
 For captures older than their baseline, for objects too large for a function, and for a history that was captured before
 Watchkeeper came. Objects that have a profile already are left alone, so a job that was stopped goes on where it was. A
-large object is read in pieces side by side, whose profiles are merged.
+large object is read in pieces side by side, whose profiles are merged; a batch transform job's file is read whole, for
+its answers are found by counting lines.
 """
 
 from __future__ import annotations
@@ -17,25 +18,36 @@ from pyspark.sql import DataFrame, SparkSession
 
 from glue_jobs.job import arguments, session
 from watchkeeper import naming
-from watchkeeper.aws import pieces, profiling
+from watchkeeper.aws import batches, pieces, profiling
 from watchkeeper.aws.deployed import store
 from watchkeeper.aws.profiling import Observed
 from watchkeeper.errors import BaselineError, CaptureError
+from watchkeeper.naming import CaptureKey
 from watchkeeper.profile import Baseline
 from watchkeeper.profile.profile import merge_all
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 log = logging.getLogger("backfill_profiles")
-WORK = "bucket string, key string, start long, stop long, pieces int"
-PARTIAL = "key string, start long, profile binary, quarantined binary"
+WORK = "bucket string, key string, answers string, capture string, hour string, start long, stop long, pieces int"
+PARTIAL = "capture string, hour string, start long, profile binary, quarantined binary"
 DONE = "key string, rows long, unreadable long"
 
 
 class Task(NamedTuple):
-    """One piece of a captured object, and into how many that was cut."""
+    """One piece of a captured object, or a file of a batch transform job, which is always one piece.
+
+    Attributes
+    ----------
+    key, answers : what is read; endpoints capture answers beside their requests, so theirs are ""
+    capture, hour : key and hour of the capture that the profile is of
+    pieces : into how many the object was cut
+    """
 
     bucket: str
     key: str
+    answers: str
+    capture: str
+    hour: str
     start: int
     stop: int
     pieces: int
@@ -63,52 +75,78 @@ def _tasks(
 ) -> Iterator[Task]:
     """The captures of the span that have no profile yet, in pieces."""
     profiled = set(store(data).keys(naming.profiles_prefix(spec.name, baseline.id)))
+
+    def wanted(capture: CaptureKey) -> bool:
+        in_span = capture.version == baseline.version and span[0] <= capture.hour < span[1]
+        return in_span and naming.profile_key(spec.name, baseline.id, capture) not in profiled
+
     for bucket, prefix in spec.captures(data, baseline.version):
-        for key, _, size in store(bucket).listed(prefix):
+        found = list(store(bucket).listed(prefix))
+        jobs = batches.folders(spec.name, (item.key for item in found))
+        for item in found:
+            if item.key.startswith(tuple(jobs)):
+                continue
             try:
-                capture = spec.parse_capture_key(key)
+                capture = spec.parse_capture_key(item.key)
             except CaptureError as error:
                 log.warning("Skipped an object that is no capture: %s", error)
                 continue
-            wanted = capture.version == baseline.version and span[0] <= capture.hour < span[1]
-            if wanted and naming.profile_key(spec.name, baseline.id, capture) not in profiled:
-                cut = pieces.pieces(key, size, largest)
-                yield from (Task(bucket, *piece, len(cut)) for piece in cut)
+            if wanted(capture):
+                cut = pieces.pieces(item.key, item.size, largest)
+                hour = capture.hour.isoformat()
+                yield from (Task(bucket, item.key, "", item.key, hour, start, stop, len(cut)) for _, start, stop in cut)
+        for folder in jobs:
+            for file in batches.complete(store(bucket), spec.name, folder):
+                if wanted(file.capture):
+                    capture, hour = file.capture, file.capture.hour.isoformat()
+                    yield Task(bucket, file.requests.key, file.answers.key, capture.key, hour, 0, file.size, 1)
 
 
 def backfill(spark: SparkSession, spec: ModelSpec, baseline: Baseline, data: str, tasks: Sequence[Task]) -> DataFrame:
     """Profile the pieces; one row an object: `key, rows, unreadable`."""
 
-    def observe(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            for bucket, key, start, stop, _ in batch.itertuples(index=False):
-                chunks = pieces.read(store(bucket), pieces.Piece(key, start, stop))
-                if chunks is not None:  # it may have been deleted meanwhile
-                    observed = profiling.observe(spec, baseline, chunks)
-                    row = (key, start, observed.profile.to_json(), observed.quarantined)
-                    yield pd.DataFrame([row], columns=["key", "start", "profile", "quarantined"])
+    def observe(queued: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in queued:
+            for row in batch.itertuples(index=False):
+                task = Task(*row)
+                observed = _observed(spec, baseline, task)
+                if observed is not None:  # it may have been deleted meanwhile
+                    made = (task.capture, task.hour, task.start, observed.profile.to_json(), observed.quarantined)
+                    yield pd.DataFrame([made], columns=[field.split()[0] for field in PARTIAL.split(", ")])
 
-    def write(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            for key, part in batch.groupby("key"):
-                yield _written(spec, baseline, data, str(key), part)
+    def write(partials: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in partials:
+            for _, part in batch.groupby("capture"):
+                yield _written(spec, baseline, data, part)
 
-    def meet(key: tuple[str], part: pd.DataFrame) -> pd.DataFrame:
-        return _written(spec, baseline, data, key[0], part)
+    def meet(part: pd.DataFrame) -> pd.DataFrame:
+        return _written(spec, baseline, data, part)
 
     queue = spark.createDataFrame(list(tasks), WORK).repartition(len(tasks))
     # A whole object is written as soon as it is read; the pieces of a large one meet first.
     whole = queue.where("pieces = 1").mapInPandas(observe, PARTIAL).mapInPandas(write, DONE)
-    cut = queue.where("pieces > 1").mapInPandas(observe, PARTIAL).groupBy("key").applyInPandas(meet, DONE)
+    cut = queue.where("pieces > 1").mapInPandas(observe, PARTIAL).groupBy("capture").applyInPandas(meet, DONE)
     return whole.unionAll(cut)
 
 
-def _written(spec: ModelSpec, baseline: Baseline, data: str, key: str, parts: pd.DataFrame) -> pd.DataFrame:
+def _observed(spec: ModelSpec, baseline: Baseline, task: Task) -> Observed | None:
+    """Read and profile one piece; None when an object is gone."""
+    source = store(task.bucket)
+    if not task.answers:
+        chunks = pieces.read(source, pieces.Piece(task.key, task.start, task.stop))
+        return None if chunks is None else profiling.observe(spec, baseline, chunks)
+    requests, answers = source.chunks(task.key), source.chunks(task.answers)
+    return None if requests is None or answers is None else profiling.observe_batch(spec, baseline, requests, answers)
+
+
+def _written(spec: ModelSpec, baseline: Baseline, data: str, parts: pd.DataFrame) -> pd.DataFrame:
     """Merge the pieces of one object, in their order, and store them as Lambda would."""
     parts = parts.sort_values("start")
+    key, hour = str(parts["capture"].iloc[0]), datetime.fromisoformat(str(parts["hour"].iloc[0]))
     profile = merge_all((baseline.read(bytes(part)) for part in parts["profile"]), baseline.empty())
     quarantined = b"".join(bytes(part) for part in parts["quarantined"])
-    profiling.write(spec, baseline, store(data), spec.parse_capture_key(key), Observed(profile, quarantined))
+    capture = CaptureKey(key, baseline.version, hour)
+    profiling.write(spec, baseline, store(data), capture, Observed(profile, quarantined))
     return pd.DataFrame({"key": [key], "rows": [profile.rows], "unreadable": [profile.unreadable]})
 
 

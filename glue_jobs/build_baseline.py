@@ -3,38 +3,50 @@
 The reference is what the version was judged on: the holdout, whose rows are the most recent, with the version's own
 predictions. So after a drift the new version's baseline is the new world, and not a mixture with the old. A random
 holdout (from a file) is like the rest of its file, so then the training rows are in the reference as well.
+
+The rows are read twice by the executors, for a sample that the bins are fitted on and for the counts over those bins.
+The driver holds the sample and a few dozen profiles, however many rows there are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import chain, groupby, islice
+from operator import itemgetter
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
+from glue_jobs import reference
 from glue_jobs.job import arguments, session
+from glue_jobs.merging import batch, merged, queue
+from glue_jobs.reference import Run, Task
 from watchkeeper import jsonio, naming
 from watchkeeper.aws.deployed import store
-from watchkeeper.aws.store import split_uri
-from watchkeeper.capture import Block, CaptureReader, payload, prediction_columns
+from watchkeeper.capture import Block
 from watchkeeper.drift import Calibration
-from watchkeeper.errors import BaselineError, DatasetError
-from watchkeeper.holdout import read_answers
-from watchkeeper.profile import Baseline, Binning, Profile, merge_all
-from watchkeeper.spec import Feature, InputFormat, ModelSpec, deployed_spec
-from watchkeeper.table import CategoryColumn, Column, NumberColumn, column, concatenate
-from watchkeeper.trainingset import HOLDOUT_FEATURES, MANIFEST, TRAIN, Manifest, Split
+from watchkeeper.errors import BaselineError
+from watchkeeper.profile import Baseline, Binning, Profile
+from watchkeeper.profile.profile import rebased
+from watchkeeper.spec import InputFormat, ModelSpec, deployed_spec
+from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn, concatenate
+from watchkeeper.trainingset import MANIFEST, Manifest, Split
 
-SAMPLE_CELLS = 10_000_000
+SAMPLE_CELLS = 4_000_000
 """Bins are fitted on a sample of about so many values, held by the driver; the reference counts all rows."""
 VERIFIED_ROWS = 20
-MOST_CHUNKS = 64
-LINES = "line string, train boolean, key string, place long"
+MOST_STRETCHES = 64
+SAMPLES = "requests string, rows long, sample binary"
+PARTIALS = "stretch long, profile binary"
+REFERENCE = -1
+"""`stretch` of the partial profiles of the reference itself."""
 CONTENT_TYPES = {InputFormat.CSV: "text/csv", InputFormat.JSON: "application/json"}
 
 
@@ -47,159 +59,131 @@ def main() -> None:
     if stored is None:
         raise BaselineError(f"There is no manifest under {prefix}: assemble the training set of this run first.")
     manifest = Manifest.from_json(stored)
-    answers = _texts(*split_uri(options["PREDICTIONS"]))
-    predictions = prediction_columns(spec.task, read_answers(spec, answers, manifest.holdout_rows))
-    verification = _verification(spec, _texts(options["BUCKET"], prefix + HOLDOUT_FEATURES), answers)
+    run = Run(options["BUCKET"], options["RUN"], options["PREDICTIONS"])
+    holdout = run.holdout(spec)
+    verification = _verification(spec, holdout)
 
     spark = session(f"{spec.name}: build baseline")
-    lines = _lines(spark, options["BUCKET"], prefix, manifest).cache()
-    answered = Answered(_offsets(lines), predictions)
-    binning = _fit(spec, lines, manifest, answered)
-    reference = merge_all(_profiles(spec, lines, binning, answered), binning.empty("", reference=True))
+    ordered = manifest.split is Split.RECENT  # the rows are in order of time
+    rows = Rows(spec, [*holdout, *([] if ordered else run.train(spec))])
+    sample = rows.sampled(spark, manifest.holdout_rows if ordered else manifest.rows)
+    size = max(spec.drift.minimum_rows, math.ceil(manifest.holdout_rows / MOST_STRETCHES)) if ordered else None
+    profiles = rows.profiled(spark, sample.binning, sample.first_rows(holdout), size)
     created = datetime.fromisoformat(options["NOW"])
-    baseline = Baseline.of(spec.name, version, created, binning, reference)
+    baseline = Baseline.of(spec.name, version, created, sample.binning, profiles.pop(REFERENCE))
 
-    if manifest.split is Split.RECENT:  # the rows are in order of time
-        calibration = _calibration(spec, lines, baseline, answered, manifest.holdout_rows)
+    if ordered:
+        # How much windows vary, from the holdout's own stretches: a beginning, until there is healthy traffic.
+        in_order = [profile for _, profile in sorted(profiles.items())]
+        calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
     data.put(naming.baseline_key(spec.name, version), baseline.to_json())  # last: it starts the profiling
 
 
 @dataclass(frozen=True)
-class Answered:
-    """The version's predictions, and where those to each holdout object begin."""
+class Sample:
+    """Bins fitted on some of the rows, and how many rows each object has."""
 
-    offsets: Mapping[str, int]
-    predictions: Mapping[str, Column]
+    binning: Binning
+    rows: Mapping[str, int]
 
-    def to(self, lines: pd.DataFrame) -> dict[str, Column]:
-        """The predictions for holdout lines, one each."""
-        places = lines["key"].map(self.offsets).to_numpy(np.int64) + lines["place"].to_numpy(np.int64)
-        return {name: taken(values, places) for name, values in self.predictions.items()}
-
-
-def _lines(spark: SparkSession, bucket: str, prefix: str, manifest: Manifest) -> DataFrame:
-    """The reference rows as text, with key and place: `train` lines begin with the label, the others are requests."""
-    folders = [HOLDOUT_FEATURES] if manifest.split is Split.RECENT else [HOLDOUT_FEATURES, TRAIN]
-    keys = [(key, folder == TRAIN) for folder in folders for key in store(bucket).keys(prefix + folder)]
-
-    def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            for key, train in batch.itertuples(index=False):
-                lines = [line.decode() for line in store(bucket).lines(key) or () if line]
-                yield pd.DataFrame({"line": lines, "train": train, "key": key, "place": range(len(lines))})
-
-    objects = spark.createDataFrame(keys, "key string, train boolean").repartition(max(1, len(keys)))
-    return objects.mapInPandas(read, LINES).repartition(spark.sparkContext.defaultParallelism)
+    def first_rows(self, holdout: Sequence[Task]) -> dict[str, int]:
+        """How many rows of the holdout come before each of its files."""
+        sizes = [self.rows[task.requests] for task in holdout]
+        return dict(zip((task.requests for task in holdout), np.cumsum([0, *sizes]).tolist(), strict=False))
 
 
-def _offsets(lines: DataFrame) -> dict[str, int]:
-    """How many holdout rows come before each holdout object's: answers are in the order of keys and lines."""
-    sizes = lines.filter("not train").groupBy("key").count().toPandas().sort_values("key")
-    return dict(zip(sizes["key"], sizes["count"].cumsum() - sizes["count"], strict=True))
+@dataclass(frozen=True)
+class Rows:
+    """The reference rows of one version, as what the executors are asked to read."""
+
+    spec: ModelSpec
+    tasks: Sequence[Task]
+
+    def sampled(self, spark: SparkSession, rows: int) -> Sample:
+        """Count all rows, and fit bins on a share of them that does not grow with their number."""
+        spec = self.spec
+        share = min(1.0, SAMPLE_CELLS / max(1, rows * len(spec.profiled_features)))
+
+        def sample(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for task in _tasks(batches):
+                random = np.random.default_rng([task.start, *task.requests.encode()])
+                for block in reference.blocks(spec, task):
+                    kept = block if share == 1.0 else _taken(block, np.flatnonzero(random.random(block.rows) < share))
+                    yield batch(SAMPLES, task.requests, block.rows, pickle.dumps(kept))
+
+        counts: dict[str, int] = {}
+        blocks: list[Block] = []
+        for row in queue(spark, self.tasks, reference.SCHEMA).mapInArrow(sample, SAMPLES).toLocalIterator():
+            counts[row["requests"]] = counts.get(row["requests"], 0) + row["rows"]
+            blocks.append(pickle.loads(row["sample"]))  # noqa: S301  # our own executors wrote it
+        return Sample(_fitted(blocks), counts)
+
+    def profiled(
+        self, spark: SparkSession, binning: Binning, first: Mapping[str, int], size: int | None
+    ) -> dict[int, Profile]:
+        """The reference profile, and with `size` that of each stretch of so many rows of the holdout.
+
+        The executors' partial profiles are merged by executors as well: one profile a stretch comes to the driver.
+        """
+        spec = self.spec
+
+        def observe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            whole = binning.observer("", reference=True)
+            for task in _tasks(batches):
+                if size is None:
+                    for block in reference.blocks(spec, task):
+                        whole.add(block)
+                    continue
+                found = reference.stretches(spec, task, first[task.requests], size)
+                for number, part in groupby(found, key=itemgetter(0)):
+                    stretch = binning.observer("")
+                    for _, block in part:
+                        stretch.add(block)
+                        whole.add(block)
+                    yield batch(PARTIALS, number, stretch.profile().to_json())
+            yield batch(PARTIALS, REFERENCE, whole.profile().to_json())
+
+        partials = queue(spark, self.tasks, reference.SCHEMA).mapInArrow(observe, PARTIALS)
+        read = partial(Profile.from_json, binning=binning)
+        return {row["stretch"]: read(bytes(row["profile"])) for row in merged(partials, "stretch", read).collect()}
 
 
-def _fit(spec: ModelSpec, lines: DataFrame, manifest: Manifest, answered: Answered) -> Binning:
-    """Bins from a sample of the rows, and from all predictions."""
-    rows = manifest.rows if manifest.split is Split.RANDOM else manifest.holdout_rows
-    share = min(1.0, SAMPLE_CELLS / max(1, rows * len(spec.features)))
-    sample = (lines if share == 1.0 else lines.sample(share, seed=0)).toPandas()
-    train, asked = _blocks(spec, sample, answered)
-    features = {name: concatenate([values, asked.features[name]]) for name, values in train.features.items()}
-    return Binning.fit(features, answered.predictions)
+def _tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[Task]:
+    return (Task(**row) for rows in batches for row in rows.to_pylist())
 
 
-def _profiles(spec: ModelSpec, lines: DataFrame, binning: Binning, answered: Answered) -> Iterator[Profile]:
-    """Profiles of the reference's parts, made by the executors with the same code as in Lambda."""
-
-    def observe(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            observer = binning.observer("", reference=True)
-            for block in _blocks(spec, batch, answered):
-                observer.add(block)
-            yield pd.DataFrame({"profile": [observer.profile().to_json()]})
-
-    for row in lines.mapInPandas(observe, "profile binary").collect():
-        yield Profile.from_json(bytes(row["profile"]), binning)
+def _fitted(blocks: Sequence[Block]) -> Binning:
+    """Bins for the rows of all blocks, of which some may have no answers."""
+    features = {name: concatenate(block.features[name] for block in blocks) for name in blocks[0].features}
+    predictions = {name: concatenate(block.predictions[name] for block in blocks) for name in blocks[0].predictions}
+    return Binning.fit(features, predictions)
 
 
-def _calibration(spec: ModelSpec, lines: DataFrame, baseline: Baseline, answered: Answered, rows: int) -> Calibration:
-    """How much windows vary, from the holdout's own chunks: a beginning, until there is healthy traffic."""
-    size = max(spec.drift.minimum_rows, math.ceil(rows / MOST_CHUNKS))
-
-    def number(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            yield batch.assign(chunk=(batch["key"].map(answered.offsets) + batch["place"]) // size)
-
-    def observe(chunk: tuple[int], part: pd.DataFrame) -> pd.DataFrame:
-        _, block = _blocks(spec, part.sort_values(["key", "place"]), answered)
-        return pd.DataFrame({"chunk": [chunk[0]], "profile": [baseline.observe(block).to_json()]})
-
-    numbered = lines.filter("not train").mapInPandas(number, f"{LINES}, chunk long")
-    found = numbered.groupBy("chunk").applyInPandas(observe, "chunk long, profile binary").orderBy("chunk").collect()
-    return Calibration.learn(baseline, [baseline.read(bytes(row["profile"])) for row in found])
+def _taken(block: Block, places: NDArray[np.intp]) -> Block:
+    """Some rows of a block; what is missing and what was wrong are alike to the bins."""
+    features = {name: _rows_of(column, places) for name, column in block.features.items()}
+    predictions = {n: _rows_of(column, places) if len(column) else column for n, column in block.predictions.items()}
+    return Block(len(places), features, predictions)
 
 
-def _blocks(spec: ModelSpec, lines: pd.DataFrame, answered: Answered) -> tuple[Block, Block]:
-    """The rows that the version was trained on, and the holdout's with their predictions."""
-    train, asked = lines[lines["train"]], lines[~lines["train"]]
-    rows: list[Sequence[object]] = [row[1:] for row in _csv(train["line"])]
-    block = Block(len(train), _columns(rows, spec.profiled_features), prediction_columns(spec.task, []))
-    return block, Block(len(asked), _asked_columns(spec, asked["line"]), answered.to(asked))
-
-
-def _asked_columns(spec: ModelSpec, requests: pd.Series[str]) -> dict[str, Column]:
-    """Typed columns of the holdout's requests."""
-    if spec.input_format is InputFormat.CSV:
-        asked = _csv(requests)
-    else:
-        asked = [row for line in requests for row in payload.json_rows(line, "holdout request")]
-    rows = CaptureReader(spec).input_rows(asked, "holdout") if len(asked) else []
-    columns = _columns(rows, spec.features)
-    return {feature.name: columns[feature.name] for feature in spec.profiled_features}
-
-
-def _columns(rows: Sequence[Sequence[object]], features: Sequence[Feature]) -> dict[str, Column]:
-    """Typed columns of rows of raw values."""
-    raw = list(zip(*rows, strict=True)) or [()] * len(features)
-    return {feature.name: column(feature.kind, values) for feature, values in zip(features, raw, strict=True)}
-
-
-def taken(values: Column, places: NDArray[np.int64]) -> Column:
-    """The rows at `places` of a column of predictions."""
+def _rows_of(values: Column, places: NDArray[np.intp]) -> Column:
     if isinstance(values, CategoryColumn):
-        return CategoryColumn(values.codes[places], values.levels)
-    assert isinstance(values, NumberColumn)  # predictions are labels and numbers
-    return NumberColumn(values.values[places])
+        return CategoryColumn.coded(values.codes[places], values.levels)
+    if isinstance(values, NumberColumn):
+        return NumberColumn(values.values[places])
+    return TimeColumn(values.seconds[places])
 
 
-def _csv(lines: Iterable[str]) -> list[list[str]]:
-    text = "\n".join(lines)
-    return payload.csv_rows(text) if text else []
-
-
-def _texts(bucket: str, prefix: str) -> list[str]:
-    found: list[str] = [data.decode() for data in store(bucket).get_many(store(bucket).keys(prefix))]
-    if not found:
-        raise DatasetError(f"There is nothing under s3://{bucket}/{prefix}: look into the step before this job.")
-    return found
-
-
-def _verification(spec: ModelSpec, requests: Sequence[str], answers: Sequence[str]) -> bytes:
+def _verification(spec: ModelSpec, holdout: Sequence[Task]) -> bytes:
     """Some requests of the holdout with the version's own answers."""
-    asked = [line for text in requests for line in text.split("\n") if line]
-    answered = [line for text in answers for line in text.split("\n") if line]
-    if len(asked) != len(answered):
-        raise DatasetError(
-            f"{len(asked)} requests have {len(answered)} lines of answers: the model must answer every row on a line "
-            "of its own, or its rollouts cannot be verified."
-        )
+    pairs = list(islice(chain.from_iterable(reference.head(task, VERIFIED_ROWS) for task in holdout), VERIFIED_ROWS))
     content_type = CONTENT_TYPES[spec.input_format]
     return jsonio.dumps(
         {
-            "requests": [{"content_type": content_type, "body": body} for body in asked[:VERIFIED_ROWS]],
-            "responses": answered[:VERIFIED_ROWS],
+            "requests": [{"content_type": content_type, "body": body} for body, _ in pairs],
+            "responses": [answer for _, answer in pairs],
         }
     )
 

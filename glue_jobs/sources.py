@@ -1,7 +1,7 @@
 """Rows to train on: from captures and the labels that came for them, or from a file.
 
-Each executor reads whole objects with boto3 and hands on one row each: identity, order, and the row as the lines that a
-training file and a request hold. From then on the rows are a Spark DataFrame.
+Executors read objects with boto3, large ones in pieces, and hand on rows: identity, order, and the row as the lines
+that a training file and a request hold. From then on the rows are a Spark DataFrame.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,15 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from glue_jobs import files
+from glue_jobs.merging import queue
 from watchkeeper import naming
+from watchkeeper.aws import pieces
 from watchkeeper.aws.deployed import store
-from watchkeeper.aws.store import split_uri
+from watchkeeper.aws.store import lines_of
 from watchkeeper.capture import CaptureReader
 from watchkeeper.cells import parse_text
-from watchkeeper.errors import CaptureError, DatasetError
+from watchkeeper.errors import CaptureError
 from watchkeeper.holdout import canonical_truth
 from watchkeeper.labels import read_ground_truth
 from watchkeeper.spec import InputFormat, Kind, ModelSpec
@@ -32,27 +36,32 @@ from watchkeeper.table import CategoryColumn, NumberColumn, column
 CAPTURED = "id string, position int, size int, time timestamp, version string, features string, request string"
 LABELLED = "id string, position int, size int, hour string, key string, line int, label string"
 FILED = "id string, position int, features string, request string, label string"
+CAPTURE = "place string, key string, start long, stop long, version string"
+ROWS_AT_ONCE = 20_000
 UNREADABLE = -1
 """`position` of a row that stands for something unreadable: it is counted, and goes no further."""
 
 
 def captured(spark: SparkSession, spec: ModelSpec, bucket: str, now: datetime) -> DataFrame:
-    """Every row captured in the training window."""
+    """Every row captured in the training window; large objects are read in pieces."""
     since = now - timedelta(days=spec.retraining.window_days)
-    keys = [
-        (place, key, capture.version)
+    tasks = [
+        (place, *piece, capture.version)
         for place, prefix in spec.captures(bucket)
-        for key in store(place).keys(prefix)
-        if (capture := _capture(spec, key)) and capture.hour >= since
+        for item in store(place).listed(prefix)
+        if (capture := _capture(spec, item.key)) and capture.hour >= since
+        for piece in pieces.pieces(item.key, item.size)
     ]
 
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         reader = CaptureReader(spec)
         for batch in batches:
-            for place, key, version in batch.itertuples(index=False):
-                yield _captured_rows(spec, reader, store(place).lines(key) or (), version, now)
+            for place, key, start, stop, version in batch.itertuples(index=False):
+                chunks = pieces.read(store(place), pieces.Piece(key, start, stop)) or ()
+                for lines in _some(lines_of(chunks)):
+                    yield _captured_rows(spec, reader, lines, version, now)
 
-    return _objects(spark, keys, "place string, key string, version string").mapInPandas(read, CAPTURED)
+    return queue(spark, tasks, CAPTURE).mapInPandas(read, CAPTURED)
 
 
 def _capture(spec: ModelSpec, key: str) -> naming.CaptureKey | None:
@@ -63,7 +72,7 @@ def _capture(spec: ModelSpec, key: str) -> naming.CaptureKey | None:
 
 
 def _captured_rows(
-    spec: ModelSpec, reader: CaptureReader, lines: Iterator[bytes] | Sequence[bytes], version: str, now: datetime
+    spec: ModelSpec, reader: CaptureReader, lines: Iterable[bytes], version: str, now: datetime
 ) -> pd.DataFrame:
     identities: list[tuple[Any, ...]] = []
     inputs: list[Sequence[object]] = []
@@ -93,12 +102,12 @@ def labels(spark: SparkSession, spec: ModelSpec, bucket: str) -> DataFrame:
             for key in batch["key"]:
                 yield _label_rows(spec, key, store(bucket).lines(key) or ())
 
-    found = _objects(spark, keys, "key string").mapInPandas(read, LABELLED)
+    found = queue(spark, keys, "key string").mapInPandas(read, LABELLED)
     newest = Window.partitionBy("id").orderBy(F.desc("hour"), F.desc("key"), F.desc("line"))
     return found.withColumn("age", F.dense_rank().over(newest)).where("age = 1 or position < 0").drop("age")
 
 
-def _label_rows(spec: ModelSpec, key: str, lines: Iterator[bytes] | Sequence[bytes]) -> pd.DataFrame:
+def _label_rows(spec: ModelSpec, key: str, lines: Iterable[bytes]) -> pd.DataFrame:
     hour = "/".join(key.removeprefix(naming.labels_prefix(spec.name)).split("/")[:4])
     rows: list[tuple[Any, ...]] = []
     for number, line in enumerate(lines, 1):
@@ -117,43 +126,29 @@ def _label_rows(spec: ModelSpec, key: str, lines: Iterator[bytes] | Sequence[byt
 
 
 def filed(spark: SparkSession, spec: ModelSpec, uri: str) -> DataFrame:
-    """The rows of a CSV or Parquet file with a header: its columns hold the features and the label by name."""
+    """The rows of a file, or of all files under a prefix: their columns hold the features and the label by name."""
 
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            for source in batch["uri"]:
-                yield _filed_rows(spec, source)
+            for task in batch.itertuples(index=False):
+                for names, table in files.tables(files.Task(*task)):
+                    yield _filed_rows(spec, table, names)
 
-    return _objects(spark, [(uri,)], "uri string").mapInPandas(read, FILED)
+    return queue(
+        spark, files.tasks(uri, [*(f.name for f in spec.features), spec.label.name]), files.SCHEMA
+    ).mapInPandas(read, FILED)
 
 
-def _filed_rows(spec: ModelSpec, uri: str) -> pd.DataFrame:
-    table = _read_file(uri)
-    missing = [name for name in (*(f.name for f in spec.features), spec.label.name) if name not in table.columns]
-    if missing:
-        raise DatasetError(
-            f"{uri} has no column {missing[0]!r}; it has {', '.join(map(repr, table.columns[:8]))}, … Correct the "
-            "model's features and label, or the file."
-        )
+def _filed_rows(spec: ModelSpec, table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Rows to train on out of a table of texts; `names` are the rows' own."""
     inputs = list(zip(*(table[feature.name].tolist() for feature in spec.features), strict=True))
     features, requests = row_texts(spec, inputs)
     truths = [canonical_truth(spec, None if value == "" else str(value)) for value in table[spec.label.name]]
     rows = [
-        (str(number), 0, feature, request, truth)
-        for number, (feature, request, truth) in enumerate(zip(features, requests, truths, strict=True))
+        (name, 0, feature, request, truth)
+        for name, feature, request, truth in zip(names, features, requests, truths, strict=True)
     ]
     return _frame(rows, FILED)
-
-
-def _read_file(uri: str) -> pd.DataFrame:
-    bucket, key = split_uri(uri)
-    data = store(bucket).get(key)
-    if data is None:
-        raise DatasetError(f"There is no object {uri}: upload the data, or correct baseline.data.")
-    if key.endswith(".parquet"):
-        table = pd.read_parquet(io.BytesIO(data)).astype(object)
-        return table.where(table.notna(), "")
-    return pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, skipinitialspace=True)
 
 
 def row_texts(spec: ModelSpec, inputs: Sequence[Sequence[object]]) -> tuple[list[str], list[str]]:
@@ -210,10 +205,11 @@ def _csv_lines(columns: Sequence[Sequence[Any]]) -> list[str]:
     return lines
 
 
-def _objects(spark: SparkSession, keys: Sequence[tuple[Any, ...]], schema: str) -> DataFrame:
-    """A DataFrame of keys, spread so that every core reads some."""
-    partitions = max(1, min(len(keys), 4 * spark.sparkContext.defaultParallelism))
-    return spark.createDataFrame(list(keys), schema).repartition(partitions)
+def _some(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The lines, so many at a time that they may become Python objects."""
+    lines = iter(lines)
+    while some := list(islice(lines, ROWS_AT_ONCE)):
+        yield some
 
 
 def _frame(rows: Sequence[tuple[Any, ...]], schema: str) -> pd.DataFrame:

@@ -49,7 +49,11 @@ class Capture(Construct):
             layers=("core", "parser"),
             environment={"QUEUE_URL": self.queue.queue_url, "BACKFILL_JOB": backfill.name},
         )
-        self.function.reads(naming.capture_prefix(context.name), naming.baseline_prefix(context.name))
+        self.function.reads(
+            naming.capture_prefix(context.name),
+            naming.baseline_prefix(context.name),
+            naming.profiles_prefix(context.name),  # a batch job's file comes in several objects, and is read once
+        )
         self.function.writes(naming.profiles_prefix(context.name), naming.quarantine_prefix(context.name))
         grants.allow(self.function.role, ["glue:StartJobRun"], [backfill.arn])
         self._consume(context)

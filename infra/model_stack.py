@@ -62,8 +62,9 @@ class ModelStack(cdk.Stack):
 
         # What looks at the traffic, and tells people.
         jobs = SparkJobs(self, context)
+        jobs.tell_failures(undelivered)
         capture = Capture(self, context, jobs.backfill)
-        monitors = Monitors(self, context, state, undelivered)
+        monitors = Monitors(self, context, state, jobs.merge, undelivered)
         notifications = Notifications(self, context, undelivered)
 
         # What acts.

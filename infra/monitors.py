@@ -13,6 +13,7 @@ from constructs import Construct
 from infra import grants
 from infra.python_function import PythonFunction
 from infra.shared import ModelContext
+from infra.spark_jobs import SparkJob
 from infra.state import ModelState
 from watchkeeper import naming
 
@@ -21,14 +22,16 @@ SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
 class Monitors(Construct):
-    """Looks at the profiles of a window, on a schedule.
+    """Looks at the profiles of a window, on a schedule. A window that is too large goes to the Spark job `merge` first.
 
     Attributes
     ----------
     drift, quality : the functions `monitor_drift` and `monitor_quality`
     """
 
-    def __init__(self, scope: Construct, context: ModelContext, state: ModelState, dead_letters: sqs.IQueue) -> None:
+    def __init__(
+        self, scope: Construct, context: ModelContext, state: ModelState, merge: SparkJob, dead_letters: sqs.IQueue
+    ) -> None:
         super().__init__(scope, "Monitors")
         self.drift = PythonFunction(
             self,
@@ -37,6 +40,7 @@ class Monitors(Construct):
             description=f"Compares {context.name}'s recent traffic with the baseline of the version that serves",
             timeout=cdk.Duration.minutes(5),
             memory_mb=1024,
+            environment={"MERGE_JOB": merge.name},
             dead_letters=dead_letters,
         )
         kept = naming.compacted_prefix(context.name), naming.memory_prefix(context.name)
@@ -50,6 +54,7 @@ class Monitors(Construct):
             description=f"Holds {context.name}'s recent traffic against what its columns must be",
             timeout=cdk.Duration.minutes(5),
             memory_mb=1024,
+            environment={"MERGE_JOB": merge.name},
             dead_letters=dead_letters,
         )
         self.quality.reads(
@@ -61,6 +66,8 @@ class Monitors(Construct):
         )
         self.quality.writes(naming.findings_prefix(context.name), naming.compacted_prefix(context.name))
         state.read_by(self.quality)
+        for monitor in (self.drift, self.quality):
+            grants.allow(monitor.role, ["glue:StartJobRun"], [merge.arn])
         group = scheduler.CfnScheduleGroup(self, "Group", name=f"{context.name}--monitors")
         for name, function in (("drift", self.drift), ("quality", self.quality)):
             self._schedule(context, group, name, function, dead_letters)

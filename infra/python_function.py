@@ -83,7 +83,7 @@ class PythonFunction(Construct):
     ) -> None:
         super().__init__(scope, "".join(word.title() for word in name.split("_")))
         self._context = context
-        resource_name = f"{context.name}--{name.replace('_', '-')}"
+        resource_name = naming.function(context.name, name)
         group = log_group(self, context, name.replace("_", "-"))
         self.role = iam.Role(
             self,

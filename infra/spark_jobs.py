@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import archives, grants
@@ -17,6 +20,8 @@ from watchkeeper import naming
 GLUE_VERSION = "5.1"
 WORKER_TYPE, WORKERS = "G.1X", 2
 TIMEOUT_MINUTES = 120
+MONITORS = ("monitor_drift", "monitor_quality")
+"""Functions that hand windows over."""
 
 
 class SparkJob(Construct):
@@ -83,7 +88,12 @@ class SparkJob(Construct):
 
 
 class SparkJobs(Construct):
-    """All Glue jobs of a model."""
+    """All Glue jobs of a model.
+
+    Attributes
+    ----------
+    by_functions : those that functions start, and that no state machine watches
+    """
 
     def __init__(self, scope: Construct, context: ModelContext) -> None:
         super().__init__(scope, "SparkJobs")
@@ -102,6 +112,7 @@ class SparkJobs(Construct):
         self.baseline = SparkJob(self, context, "build_baseline", code)
         grants.read(context, self.baseline.role, training)
         grants.write(context, self.baseline.role, naming.baseline_prefix(context.name))
+        self._merge_hours(context, code)
         self.backfill = SparkJob(self, context, "backfill_profiles", code)
         profiles = naming.profiles_prefix(context.name)
         grants.read(
@@ -113,3 +124,35 @@ class SparkJobs(Construct):
         )
         grants.read_attached(context, self.backfill.role)
         grants.write(context, self.backfill.role, profiles, naming.quarantine_prefix(context.name))
+        self.by_functions = (self.backfill, self.merge)
+
+    def tell_failures(self, dead_letters: sqs.IQueue) -> None:
+        """Put each failure of a job that no state machine watches among the dead letters, which raise an alarm."""
+        rule = events.Rule(
+            self,
+            "Failed",
+            description="Spark jobs started by functions that failed",
+            event_pattern=events.EventPattern(
+                source=["aws.glue"],
+                detail_type=["Glue Job State Change"],
+                detail={"jobName": [job.name for job in self.by_functions], "state": ["FAILED", "TIMEOUT", "STOPPED"]},
+            ),
+        )
+        rule.add_target(targets.SqsQueue(dead_letters))
+
+    def _merge_hours(self, context: ModelContext, code: assets.Asset) -> None:
+        """The job that a monitor hands a large window to, and that starts the monitor again."""
+        self.merge = SparkJob(self, context, "merge_hours", code)
+        compacted = naming.compacted_prefix(context.name)
+        grants.read(
+            context,
+            self.merge.role,
+            naming.profiles_prefix(context.name),
+            naming.baseline_prefix(context.name),
+            compacted,
+        )
+        grants.write(context, self.merge.role, compacted)
+        monitors = [naming.function(context.name, name) for name in MONITORS]
+        grants.allow(
+            self.merge.role, ["lambda:InvokeFunction"], [grants.arn("lambda", f"function:{name}") for name in monitors]
+        )

@@ -19,6 +19,10 @@ class ProfileError(WatchkeeperError):
     """A profile cannot be read, or cannot be merged or compared with another."""
 
 
+class WindowTooLargeError(ProfileError):
+    """A window has more profiles to read than its reader may."""
+
+
 class BaselineError(WatchkeeperError):
     """A baseline is missing, too small or of another version."""
 

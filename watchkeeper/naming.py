@@ -75,6 +75,11 @@ def canary_alarm(endpoint_config: str) -> str:
     return f"{endpoint_config}--canary"
 
 
+def function(model: str, name: str) -> str:
+    """Lambda function name of `lambdas/<name>/`."""
+    return f"{model}--{name.replace('_', '-')}"
+
+
 def first_version_resource(model: str) -> str:
     """SageMaker model and endpoint config name of the version that the template deploys."""
     return f"{model}--v1"
@@ -207,9 +212,34 @@ class CaptureKey:
         return hashlib.sha256(self.key.encode()).hexdigest()[:20]
 
 
+@dataclass(frozen=True)
+class BatchKey:
+    """What the key of an object in a batch transform job's folder says.
+
+    Attributes
+    ----------
+    folder : the job's own: `capture/<model>/<version>/batch_transform/<job>/`
+    side : `input` or `output` for a manifest; None for one of the files that manifests name
+    hour : start of the UTC hour under which a manifest is filed; None for a file
+    """
+
+    key: str
+    version: str
+    folder: str
+    side: str | None
+    hour: datetime | None
+
+
+BATCH_FOLDER = "batch_transform"
+"""Where batch transform jobs capture to, among the endpoints of a version: an endpoint's name cannot hold `_`."""
+BATCH_INPUT, BATCH_OUTPUT = "input", "output"
+"""The folders in which a job leaves its manifests."""
+
 _HOUR = r"(?P<y>\d{4})/(?P<m>\d{2})/(?P<d>\d{2})/(?P<h>\d{2})/[^/]+"
 _ATTACHED = re.compile(_HOUR)
-_OURS = re.compile(r"(?P<version>v[1-9]\d*)/[^/]+/[^/]+/" + _HOUR)
+_OURS = re.compile(r"(?P<version>v[1-9]\d*)/[A-Za-z0-9-]+/[^/]+/" + _HOUR)
+_OF_BATCH = re.compile(rf"(?P<version>v[1-9]\d*)/{BATCH_FOLDER}/(?P<job>[^/]+)/(?P<rest>.+)")
+_MANIFEST = re.compile(rf"(?P<side>{BATCH_INPUT}|{BATCH_OUTPUT})/{_HOUR}")
 
 
 def attached_prefix(destination: str, endpoint: str) -> str:
@@ -242,10 +272,36 @@ def parse_capture_key(model: str, key: str, attached: str | None = None) -> Capt
             "Write nothing else under the capture prefix."
         )
     try:
-        hour = datetime(int(match["y"]), int(match["m"]), int(match["d"]), int(match["h"]), tzinfo=UTC)
+        return CaptureKey(key=key, version=version, hour=_hour(match))
     except ValueError as error:
         raise CaptureError(f"The key {key!r} holds no such hour ({error}).") from error
-    return CaptureKey(key=key, version=version, hour=hour)
+
+
+def batch_folder(model: str, version: str, job: str) -> str:
+    """Folder of one batch transform job: its capture destination, and where its files lie."""
+    return f"{capture_prefix(model, version)}{BATCH_FOLDER}/{job}/"
+
+
+def parse_batch_key(model: str, key: str) -> BatchKey | None:
+    """Read the key of an object in a batch transform job's folder; None when it is in none.
+
+    Manifests are `<folder>input/yyyy/mm/dd/hh/<file>` and `<folder>output/yyyy/mm/dd/hh/<file>`; whatever else is in
+    the folder are files that they may name.
+    """
+    match = _OF_BATCH.fullmatch(key.removeprefix(capture_prefix(model)))
+    if match is None or not key.startswith(capture_prefix(model)):
+        return None
+    folder = batch_folder(model, match["version"], match["job"])
+    manifest = _MANIFEST.fullmatch(match["rest"])
+    try:
+        hour = None if manifest is None else _hour(manifest)
+    except ValueError:  # no such hour: no job filed it
+        manifest = hour = None
+    return BatchKey(key, match["version"], folder, None if manifest is None else manifest["side"], hour)
+
+
+def _hour(match: re.Match[str]) -> datetime:
+    return datetime(int(match["y"]), int(match["m"]), int(match["d"]), int(match["h"]), tzinfo=UTC)
 
 
 def profile_key(model: str, baseline_id: str, capture: CaptureKey) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.large_windows import allowance, hand_over
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
@@ -16,6 +17,7 @@ from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.registry import Serving
 from watchkeeper.aws.windows import StoredProfiles
 from watchkeeper.drift import Calibration, Increment, Memory, closing, next_look, suspect_version
+from watchkeeper.errors import WindowTooLargeError
 from watchkeeper.findings import Findings, Verdict
 from watchkeeper.naming import Metric
 from watchkeeper.profile import Baseline
@@ -35,7 +37,12 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         emit(spec.name, end, {Metric.WINDOW_ROWS: 0})
         return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
     baseline = Baseline.from_json(stored)
-    findings, kept = next_look(baseline, _increments(spec, baseline, end), spec.drift, _memory(spec, baseline))
+    length = timedelta(hours=spec.drift.window_hours)
+    try:
+        increments = _increments(spec, StoredProfiles(deployed.store(), baseline, end, allowance(event)))
+    except WindowTooLargeError as too_large:
+        return hand_over(event, context, baseline.version, end - max(closing(end, length)) * length, too_large)
+    findings, kept = next_look(baseline, increments, spec.drift, _memory(spec, baseline))
     key = naming.findings_key(spec.name, DRIFT, end)
     deployed.store().put(key, findings.to_json())
     deployed.store().put(naming.memory_key(spec.name, baseline.id, DRIFT), kept.to_json())
@@ -43,9 +50,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     return _answer(findings, key)
 
 
-def _increments(spec: ModelSpec, baseline: Baseline, end: datetime) -> list[Increment]:
+def _increments(spec: ModelSpec, stored: StoredProfiles) -> list[Increment]:
     """The window, and those before it that are looked at together with it now."""
-    stored, length = StoredProfiles(deployed.store(), baseline, end), timedelta(hours=spec.drift.window_hours)
+    end, length = stored.now, timedelta(hours=spec.drift.window_hours)
     ends = [end - back * length for back in reversed(range(max(closing(end, length))))]
     return [
         Increment(last - length, last, stored.window(naming.window_hours(last, spec.drift.window_hours)))

@@ -9,12 +9,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.large_windows import allowance, hand_over
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
 from watchkeeper.aws.looks import QUALITY
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.windows import StoredProfiles
+from watchkeeper.errors import WindowTooLargeError
 from watchkeeper.modelmonitor import Report, summarize, violations
 from watchkeeper.modelmonitor import statistics as measured
 from watchkeeper.naming import Metric
@@ -39,7 +41,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"verdict": Verdict.NO_BASELINE.value, "faults": 0, "rows": 0, "quality": None}
     baseline = Baseline.from_json(stored)
     hours = naming.window_hours(end, spec.drift.window_hours)
-    by_hour = dict(StoredProfiles(deployed.store(), baseline, end).by_hour(hours))
+    try:
+        by_hour = dict(StoredProfiles(deployed.store(), baseline, end, allowance(event)).by_hour(hours))
+    except WindowTooLargeError as too_large:
+        return hand_over(event, context, baseline.version, hours[0], too_large)
     profile = merge_all(by_hour.values(), baseline.empty())
     rows = {hour: by_hour[hour].rows if hour in by_hour else 0 for hour in hours}
     reasons = _reasons(spec, hours) if profile.unreadable else {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -74,7 +75,11 @@ class TransformJobs(Jobs[TransformJob]):
                 if job.cut_short:
                     return
                 key = output.get("KmsKeyId") or None
-                store.write(target / f"{relative_name(at, under)}.out", assemble(output, answers), key)
+                store.write(target / answers_name(at, under), assemble(output, answers), key)
+            if "DataCaptureConfig" in request:
+                hour = self._cloud.clock.now().strftime("%Y/%m/%d/%H")
+                written = [target / answers_name(at, under) for at in inputs]
+                capture(store, request["DataCaptureConfig"], hour, job.name, {"input": inputs, "output": written})
         finally:
             server.retire()
 
@@ -96,8 +101,10 @@ def check_transform(request: Shape) -> None:
     if assembled not in ("None", "Line"):
         raise ApiError("ValidationException", f"AssembleWith {assembled!r} is not simulated: use None or Line.")
     processing = {**_PLAIN_PROCESSING, **request.get("DataProcessing", {})}
-    if processing != _PLAIN_PROCESSING or "DataCaptureConfig" in request:
-        raise ApiError("ValidationException", "DataProcessing filters, joins and DataCaptureConfig are not simulated.")
+    if processing != _PLAIN_PROCESSING or request.get("DataCaptureConfig", {}).get("GenerateInferenceId"):
+        raise ApiError(
+            "ValidationException", "DataProcessing filters, joins and GenerateInferenceId are not simulated."
+        )
 
 
 def payloads(request: Shape, body: bytes) -> Iterator[bytes]:
@@ -139,6 +146,20 @@ def assemble(output: Shape, answers: Sequence[bytes]) -> bytes:
     if output.get("AssembleWith", "None") == "Line":
         return b"".join(answer.rstrip(b"\n") + b"\n" for answer in answers)
     return b"".join(answers)
+
+
+def answers_name(at: Location, under: Location) -> str:
+    """What the answers to an object are called."""
+    return f"{relative_name(at, under)}.out"
+
+
+def capture(store: Store, config: Shape, hour: str, name: str, files: Mapping[str, Sequence[Location]]) -> None:
+    """Leave a manifest of each side's files under the capture destination."""
+    for side, named in files.items():
+        bucket = named[0].bucket  # all of a side lie in one place
+        manifest = [{"prefix": f"s3://{bucket}/"}, *(at.key for at in named)]
+        at = Location.parse(config["DestinationS3Uri"]) / f"{side}/{hour}/{name}.jsonl"
+        store.write(at, json.dumps(manifest).encode(), config.get("KmsKeyId"))
 
 
 def _ask(server: ModelServer, request: Shape, payload: bytes) -> bytes:

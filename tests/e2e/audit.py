@@ -41,6 +41,9 @@ UNUSED_WHERE_NOTHING_FAILS = {
     "RolloutRollout sagemaker:UpdateModelPackage": "a rollout that fails rejects its version",
     "CaptureProfileCapture glue:StartJobRun": "captures that are too much for a function",
     "SparkJobsBackfillProfiles *": "the same",
+    "MonitorsMonitorDrift glue:StartJobRun": "windows that are too large for a function",
+    "MonitorsMonitorQuality glue:StartJobRun": "the same",
+    "SparkJobsMergeHours *": "the same",
 }
 """What only `test_failures` needs, where it must be used."""
 

@@ -10,13 +10,23 @@ import pytest
 from tests.glue.conftest import BUCKET
 from tests.support import capture_record, model_spec
 from watchkeeper import naming
-from watchkeeper.aws import profiling
+from watchkeeper.aws import batches, profiling
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import CaptureReader
 from watchkeeper.profile import Baseline, Binning
 
 pytestmark = pytest.mark.slow
 SPAN = {"VERSION": "v1", "FROM": "2026-11-21T08:00:00+00:00", "TO": "2026-11-21T10:00:00+00:00"}
+
+BATCH_FOLDER = "capture/credit/v1/batch_transform/nightly/"
+BATCH = {
+    "requests/a.csv": b"".join(b"%d,%d.5,rent\n" % (20 + row, row) for row in range(40)) + b"only,two\n",
+    "answers/a.csv.out": b"0.25\n" * 41,
+    "requests/b.csv": b"1,2,rent\n",
+    "input/2026/11/21/08/in.jsonl": f'[{{"prefix": "s3://data/{BATCH_FOLDER}requests/"}}, "a.csv", "b.csv"]'.encode(),
+    "output/2026/11/21/09/out.jsonl": f'[{{"prefix": "s3://data/{BATCH_FOLDER}answers/"}}, "a.csv.out"]'.encode(),
+}
+"""What is in a batch transform job's folder: a file that is complete, with a bad line, and one without answers."""
 
 
 def records(n: int, seed: int) -> list[bytes]:
@@ -40,7 +50,8 @@ def contents(store: Store, prefix: str) -> dict[str, bytes]:
 
 
 def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_missing(s3, run_job):
-    # given a baseline, captures of two hours with unreadable records, a large one, and some that are not asked for
+    # given a baseline, captures of two hours with unreadable records, a large one, some that are not asked for, and
+    # those of a batch transform job
     spec, store = model_spec(), Store(s3, BUCKET)
     (block,) = CaptureReader(spec).blocks([b"\n".join(records(2000, seed=1))])
     created = datetime(2026, 11, 20, tzinfo=UTC)
@@ -56,6 +67,11 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
         store.put(key, b"\n".join(lines) + b"\n")
     store.put("capture/credit/v1/note.txt", b"hello")
     # and what Lambda makes of them
+    for name, body in BATCH.items():
+        store.put(BATCH_FOLDER + name, body)
+    (file,) = batches.complete(store, "credit", BATCH_FOLDER)
+    observed = profiling.observe_batch(spec, baseline, *(store.chunks(item.key) or () for item in file[1:3]))
+    profiling.write(spec, baseline, store, file.capture, observed)
     for key in asked:
         profiling.write(
             spec,
@@ -76,7 +92,7 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     assert done.returncode == 0, done.stderr[-3000:]
     assert contents(store, "profiles/") == written
     assert contents(store, "quarantine/").keys() == quarantined.keys()
-    assert "3 objects, 2530 rows, 2 unreadable records" in done.stderr
+    assert "4 objects, 2570 rows, 3 unreadable records" in done.stderr
 
     # and when one profile was lost, only that one is made again
     lost, kept = sorted(written)[0], sorted(written)[1]

@@ -12,6 +12,14 @@ from inprocess import Embedded, embedded
 from localcloud.sagemaker.jobs import JobFailedError
 from localcloud.sagemaker.transform import assemble, payloads
 from models import BUCKET, make_model
+from tests.support import model_spec
+from watchkeeper import naming
+from watchkeeper.aws import batches
+from watchkeeper.aws.store import Store
+from watchkeeper.capture import PREDICTED_VALUE
+from watchkeeper.capture.batch import BatchReader
+from watchkeeper.spec import Feature, Kind, Task
+from watchkeeper.table import NumberColumn
 
 
 @pytest.fixture
@@ -71,6 +79,32 @@ def test_every_object_has_its_answers_line_for_line(found: Embedded, strategy: s
         found.cloud.client("sagemaker").stop_transform_job(TransformJobName="job")
 
 
+def test_a_job_s_capture_is_read_as_the_rows_it_answered(found: Embedded) -> None:
+    # given
+    put(found, "a.csv", "1,2\n3,4\n")
+    put(found, "deep/a.csv", "5,6")
+    folder = naming.batch_folder("sums", "v1", "nightly")
+    # when
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{folder}requests/"}}
+    s3 = found.cloud.client("s3")
+    for name in ("a.csv", "deep/a.csv"):
+        copied = {"Bucket": BUCKET, "Key": f"in/{name}"}
+        s3.copy_object(Bucket=BUCKET, Key=f"{folder}requests/{name}", CopySource=copied)
+    asked = request(DataCaptureConfig={"DestinationS3Uri": f"s3://{BUCKET}/{folder.rstrip('/')}"})
+    asked["TransformInput"]["DataSource"] = source
+    asked["TransformOutput"]["S3OutputPath"] = f"s3://{BUCKET}/{folder}answers"
+    transform(found, asked)
+    # then
+    store = Store(s3, BUCKET)
+    files = batches.complete(store, "sums", folder)
+    assert [file.requests.key.removeprefix(folder) for file in files] == ["requests/a.csv", "requests/deep/a.csv"]
+    features = (Feature("one", Kind.NUMBER), Feature("two", Kind.NUMBER))
+    reader = BatchReader(model_spec(features=features, task=Task.REGRESSION))
+    read = [reader.blocks([store.get(f.requests.key) or b""], [store.get(f.answers.key) or b""]) for f in files]
+    columns = [block.predictions[PREDICTED_VALUE] for blocks in read for block in blocks]
+    assert [column.values.tolist() for column in columns if isinstance(column, NumberColumn)] == [[3.0, 7.0], [11.0]]
+
+
 def test_an_object_that_is_not_split_is_one_request(found: Embedded) -> None:
     # given
     put(found, "a.csv", "1,2\n3,4\n")
@@ -112,6 +146,7 @@ def test_a_prefix_without_objects_fails_the_job(found: Embedded) -> None:
     "changes",
     [
         {"DataProcessing": {"OutputFilter": "$[0]"}},
+        {"DataCaptureConfig": {"DestinationS3Uri": "s3://x/y", "GenerateInferenceId": True}},
         {"TransformInput": {**request()["TransformInput"], "SplitType": "RecordIO"}},
         {"TransformInput": {**request()["TransformInput"], "CompressionType": "Gzip"}},
         {"ModelName": "nobody"},

@@ -94,3 +94,25 @@ def test_changed_settings_give_the_same_version_another_endpoint_config() -> Non
     # then
     assert len(names) == 2
     assert all(name.startswith("credit--v2-") for name in names)
+
+
+def test_what_lies_in_a_batch_jobs_folder_is_a_manifest_or_a_file() -> None:
+    # given
+    folder = naming.batch_folder("credit", "v3", "nightly")
+    # when
+    found = [
+        naming.parse_batch_key("credit", folder + name)
+        for name in ("output/2026/11/21/09/x.jsonl", "answers/2026/11/21/09/a.csv.out", "input/2026/13/21/09/x.jsonl")
+    ]
+    # then
+    assert [(key and key.version, key and key.folder) for key in found] == [("v3", folder)] * 3
+    assert [key and key.side for key in found] == ["output", None, None]
+    assert found[0] is not None
+    assert found[0].hour == datetime(2026, 11, 21, 9, tzinfo=UTC)
+
+
+def test_an_endpoint_s_captures_are_of_no_batch_job_and_a_job_s_of_no_endpoint() -> None:
+    # then
+    assert naming.parse_batch_key("credit", KEY) is None
+    with pytest.raises(CaptureError):
+        naming.parse_capture_key("credit", "capture/credit/v1/batch_transform/nightly/2026/11/21/09/a.csv")

@@ -13,9 +13,11 @@ from moto import mock_aws
 
 from tests.support import capture_record, model_spec
 from watchkeeper import naming
+from watchkeeper.aws import windows
 from watchkeeper.aws.store import Store
-from watchkeeper.aws.windows import StoredProfiles
+from watchkeeper.aws.windows import Allowance, StoredProfiles
 from watchkeeper.capture import CaptureReader
+from watchkeeper.errors import WindowTooLargeError
 from watchkeeper.profile import Baseline, Binning, Profile
 
 BUCKET = "data"
@@ -153,3 +155,56 @@ def test_the_days_of_a_long_window_are_listed_once_each(store: Store, baseline: 
     StoredProfiles(store, baseline, LATER).window(hours)
     # then
     assert len(listed) == 4
+
+
+def test_an_hour_that_has_many_parts_is_compacted_while_it_is_open_and_the_rest_is_read_beside_it(
+    store: Store, baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+):
+    # given an open hour, compacted because of its many parts, and some that came since
+    monkeypatch.setattr(windows, "MANY_PARTS", 4)
+    for name in "abcd":
+        put_part(store, baseline, HOUR, name, 5, seed=ord(name))
+    assert StoredProfiles(store, baseline, HOUR).window([HOUR]).rows == 20
+    for name in "xyz":
+        put_part(store, baseline, HOUR, name, 5, seed=ord(name))
+    # when
+    counting = Counting(store)
+    window = StoredProfiles(counting, baseline, HOUR).window([HOUR])
+    # then only those are read, and the profile is that of all
+    assert [key.rpartition("/")[2] for key in counting.read] == ["10.json", "x.json", "y.json", "z.json"]
+    keys = [naming.part_key("credit", baseline.id, HOUR, name) for name in "abcdxyz"]
+    assert window == StoredProfiles(store, baseline, HOUR).merged(keys)
+
+
+def test_a_part_that_is_gone_makes_its_hour_anew(store: Store, baseline: Baseline):
+    # given a compacted hour
+    for name in "abc":
+        put_part(store, baseline, HOUR, name, 10, seed=ord(name))
+    StoredProfiles(store, baseline, LATER).window([HOUR])
+    # when
+    store._client.delete_object(Bucket=BUCKET, Key=naming.part_key("credit", baseline.id, HOUR, "b"))
+    # then
+    assert StoredProfiles(store, baseline, LATER).window([HOUR]).rows == 20
+
+
+@pytest.mark.parametrize("allowance", [Allowance(parts=5, size=10**9), Allowance(parts=9, size=1000)])
+def test_a_window_with_more_to_read_than_allowed_is_refused_with_the_remedy(
+    store: Store, baseline: Baseline, allowance: Allowance
+):
+    # given
+    for hour in HOURS:
+        for name in "ab":
+            put_part(store, baseline, hour, name, 5, seed=1)
+    # when / then
+    with pytest.raises(WindowTooLargeError, match=r"2 profiles .* not compacted.*merge_hours"):
+        StoredProfiles(store, baseline, LATER, allowance).window(HOURS)
+
+
+def test_what_is_compacted_costs_nothing_of_the_allowance(store: Store, baseline: Baseline):
+    # given
+    for hour in HOURS:
+        for name in "ab":
+            put_part(store, baseline, hour, name, 5, seed=1)
+    whole = StoredProfiles(store, baseline, LATER).window(HOURS)
+    # when / then
+    assert StoredProfiles(store, baseline, LATER, Allowance(0, 0)).window(HOURS) == whole

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from watchkeeper import naming
 from watchkeeper.aws.store import Store
-from watchkeeper.capture import CaptureReader
+from watchkeeper.capture import Block, CaptureReader
+from watchkeeper.capture.batch import BatchReader
 from watchkeeper.naming import CaptureKey
 from watchkeeper.profile import Baseline, Profile
 from watchkeeper.quarantine import Quarantine
@@ -20,7 +21,7 @@ from watchkeeper.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Observed:
-    """A captured object, or a piece of one: its profile, and what is kept of the records that could not be read."""
+    """Of a captured object or a piece of one: its profile, and what is kept of the records that could not be read."""
 
     profile: Profile
     quarantined: bytes
@@ -28,15 +29,24 @@ class Observed:
 
 def observe(spec: ModelSpec, baseline: Baseline, chunks: Iterable[bytes]) -> Observed:
     """Profile capture records block by block: memory does not grow with their number."""
+    return _observed(spec, baseline, CaptureReader(spec).blocks(chunks))
+
+
+def observe_batch(spec: ModelSpec, baseline: Baseline, requests: Iterable[bytes], answers: Iterable[bytes]) -> Observed:
+    """Profile a file that a batch transform job answered, with its answers, in the same way."""
+    return _observed(spec, baseline, BatchReader(spec).blocks(requests, answers))
+
+
+def _observed(spec: ModelSpec, baseline: Baseline, blocks: Iterable[Block]) -> Observed:
     observer, quarantine = baseline.observer(), Quarantine(spec)
-    for block in CaptureReader(spec).blocks(chunks):
+    for block in blocks:
         observer.add(block)
         quarantine.add(block.unreadable)
     return Observed(observer.profile(), quarantine.content())
 
 
 def write(spec: ModelSpec, baseline: Baseline, data: Store, capture: CaptureKey, observed: Observed) -> None:
-    """Store what was observed of one captured object."""
+    """Store what was observed of a captured object or file."""
     if observed.quarantined:
         data.put(naming.quarantine_key(spec.name, capture.key), observed.quarantined)
     data.put(naming.profile_key(spec.name, baseline.id, capture), observed.profile.to_json())

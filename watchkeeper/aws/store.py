@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -13,14 +15,16 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _READERS = 16
+_READ_AHEAD = 4 * _READERS
 
 
 class Listed(NamedTuple):
-    """An object: its key, its entity tag, which changes with its content, and its size in bytes."""
+    """An object: its key, its entity tag, which changes with its content, its size in bytes, when it was written."""
 
     key: str
     tag: str
     size: int
+    modified: datetime
 
 
 class Store:
@@ -41,6 +45,12 @@ class Store:
         body = self._body(key)
         return None if body is None else bytes(body.read())
 
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        """The object's bytes from `start` up to `stop`."""
+        return bytes(
+            self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-{stop - 1}")["Body"].read()
+        )
+
     def put(self, key: str, data: bytes, content_type: str = "application/json") -> None:
         """Write an object (the bucket encrypts it with its own key)."""
         self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type)
@@ -54,19 +64,30 @@ class Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         for page in pages:
             for item in page.get("Contents", ()):
-                yield Listed(item["Key"], item["ETag"], item["Size"])
+                yield _listed(item)
+
+    def find(self, key: str) -> Listed | None:
+        """What a listing says of one object; None when there is no such object."""
+        answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        return next((_listed(item) for item in answer.get("Contents", ()) if item["Key"] == key), None)
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
-        """The bytes of many objects, read side by side, in order; objects that have gone are left out."""
+        """The bytes of many objects, read side by side, in order; objects that have gone are left out.
+
+        Only a few are held at a time, however slowly they are taken.
+        """
         with ThreadPoolExecutor(_READERS) as readers:
-            for data in readers.map(self.get, keys):
-                if data is not None:
+            waiting: deque[Future[bytes | None]] = deque()
+            for key in keys:
+                waiting.append(readers.submit(self.get, key))
+                if len(waiting) > _READ_AHEAD and (data := waiting.popleft().result()) is not None:
                     yield data
+            yield from (data for read in waiting if (data := read.result()) is not None)
 
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
         chunks = self.chunks(key)
-        return None if chunks is None else _lines(chunks)
+        return None if chunks is None else lines_of(chunks)
 
     def chunks(self, key: str, start: int = 0) -> Iterator[bytes] | None:
         """The object's bytes from `start` on, streamed in pieces cut anywhere; None when there is no such object."""
@@ -81,13 +102,13 @@ class Store:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
             # Who may list a bucket only under a prefix is told "forbidden" of an object that is not there.
-            if code in ("NoSuchKey", "404") or (code == "AccessDenied" and not self._exists(key)):
+            if code in ("NoSuchKey", "404") or (code == "AccessDenied" and self.find(key) is None):
                 return None
             raise
 
-    def _exists(self, key: str) -> bool:
-        answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
-        return any(item["Key"] == key for item in answer.get("Contents", ()))
+
+def _listed(item: Mapping[str, Any]) -> Listed:
+    return Listed(item["Key"], item["ETag"], item["Size"], item["LastModified"])
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -105,8 +126,8 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines without their ends; only `\\n` ends a line, as JSON Lines has it."""
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a stream, without their ends; only `\\n` ends a line, as JSON Lines has it."""
     rest: list[bytes] = []
     for chunk in chunks:
         first, *others = chunk.split(b"\n")

@@ -12,6 +12,7 @@ lines are passed over in both.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -82,11 +83,13 @@ def _json(line: bytes) -> Any:
 
 def paired(requests: Sequence[str], answers: Sequence[str]) -> list[FilePair]:
     """Each file of requests with the file of its answers: the one that ends alike, for as long as possible."""
+    by_name: defaultdict[str, list[str]] = defaultdict(list)
+    for uri in answers:
+        by_name[uri.rpartition("/")[2]].append(uri)
     pairs = []
     for uri in requests:
         wanted = f"{uri}{ANSWERED}".split("/")
-        of_name = [other for other in answers if other.rpartition("/")[2] == wanted[-1]]
-        best = max(of_name, key=lambda other: _alike(wanted, other.split("/")), default=None)
+        best = max(by_name[wanted[-1]], key=lambda other: _alike(wanted, other.split("/")), default=None)
         pairs.append(FilePair(uri, best))
     return pairs
 
