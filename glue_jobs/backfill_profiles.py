@@ -82,9 +82,9 @@ def backfill(spark: SparkSession, spec: ModelSpec, baseline: Baseline, data: str
     def observe(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             for bucket, key, start, stop, _ in batch.itertuples(index=False):
-                chunks = pieces.read(store(bucket), pieces.Piece(key, start, stop))
-                if chunks is not None:  # it may have been deleted meanwhile
-                    observed = profiling.observe(spec, baseline, chunks)
+                streamed = pieces.read(store(bucket), pieces.Piece(key, start, stop))
+                if streamed is not None:  # it may have been deleted meanwhile
+                    observed = profiling.observe(spec, baseline, spec.parse_capture_key(key), streamed)
                     row = (key, start, observed.profile.to_json(), observed.quarantined)
                     yield pd.DataFrame([row], columns=["key", "start", "profile", "quarantined"])
 

@@ -71,12 +71,12 @@ def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) 
     if stored is None:
         logger.info("No baseline yet; the capture is read when there is one", version=capture.version)
         return
-    chunks = source.chunks(capture.key)
-    if chunks is None:
+    streamed = source.stream(capture.key)
+    if streamed is None:
         logger.warning("The capture is gone", key=capture.key)
         return
     baseline = Baseline.from_json(stored)
-    observed = profiling.observe(spec, baseline, chunks)
+    observed = profiling.observe(spec, baseline, capture, streamed)
     profiling.write(spec, baseline, data, capture, observed)
     profile = observed.profile
     emit(spec.name, at, {Metric.ROWS_PROFILED: profile.rows, Metric.UNREADABLE_RECORDS: profile.unreadable})

@@ -57,13 +57,9 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     store.put("capture/credit/v1/note.txt", b"hello")
     # and what Lambda makes of them
     for key in asked:
-        profiling.write(
-            spec,
-            baseline,
-            store,
-            spec.parse_capture_key(key),
-            profiling.observe(spec, baseline, store.chunks(key) or ()),
-        )
+        capture, streamed = spec.parse_capture_key(key), store.stream(key)
+        assert streamed is not None
+        profiling.write(spec, baseline, store, capture, profiling.observe(spec, baseline, capture, streamed))
     written = contents(store, "profiles/")
     quarantined = contents(store, "quarantine/")
     for key in (*written, *quarantined):

@@ -6,14 +6,13 @@ last: where there is one, the object is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from watchkeeper import naming
-from watchkeeper.aws.store import Store
+from watchkeeper.aws.store import Store, Streamed
 from watchkeeper.capture import CaptureReader
 from watchkeeper.naming import CaptureKey
-from watchkeeper.profile import Baseline, Profile
+from watchkeeper.profile import Baseline, Filing, Profile
 from watchkeeper.quarantine import Quarantine
 from watchkeeper.spec import ModelSpec
 
@@ -26,10 +25,10 @@ class Observed:
     quarantined: bytes
 
 
-def observe(spec: ModelSpec, baseline: Baseline, chunks: Iterable[bytes]) -> Observed:
-    """Profile capture records block by block: memory does not grow with their number."""
-    observer, quarantine = baseline.observer(), Quarantine(spec)
-    for block in CaptureReader(spec).blocks(chunks):
+def observe(spec: ModelSpec, baseline: Baseline, capture: CaptureKey, streamed: Streamed) -> Observed:
+    """Profile a captured object, or a piece of one, block by block: memory does not grow with its records."""
+    observer, quarantine = baseline.observer(Filing(capture.hour, streamed.written)), Quarantine(spec)
+    for block in CaptureReader(spec).blocks(streamed.chunks):
         observer.add(block)
         quarantine.add(block.unreadable)
     return Observed(observer.profile(), quarantine.content())

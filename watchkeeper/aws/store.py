@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _CHUNK = 1 << 20
 _READERS = 16
@@ -21,6 +24,14 @@ class Listed(NamedTuple):
     key: str
     tag: str
     size: int
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An object on its way: its bytes in chunks cut anywhere, to be gone through once, and when it was written."""
+
+    chunks: Iterable[bytes]
+    written: datetime
 
 
 class Store:
@@ -38,8 +49,8 @@ class Store:
 
     def get(self, key: str) -> bytes | None:
         """The object's bytes, or None when there is no such object."""
-        body = self._body(key)
-        return None if body is None else bytes(body.read())
+        found = self._object(key)
+        return None if found is None else found["Body"].read()
 
     def put(self, key: str, data: bytes, content_type: str = "application/json") -> None:
         """Write an object (the bucket encrypts it with its own key)."""
@@ -65,19 +76,19 @@ class Store:
 
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
-        chunks = self.chunks(key)
-        return None if chunks is None else _lines(chunks)
+        streamed = self.stream(key)
+        return None if streamed is None else _lines(streamed.chunks)
 
-    def chunks(self, key: str, start: int = 0) -> Iterator[bytes] | None:
-        """The object's bytes from `start` on, streamed in pieces cut anywhere; None when there is no such object."""
-        body = self._body(key, start)
-        return None if body is None else body.iter_chunks(_CHUNK)
+    def stream(self, key: str, start: int = 0) -> Streamed | None:
+        """The object's bytes from `start` on; None when there is no such object."""
+        found = self._object(key, start)
+        return None if found is None else Streamed(found["Body"].iter_chunks(_CHUNK), found["LastModified"])
 
-    def _body(self, key: str, start: int = 0) -> Any | None:
+    def _object(self, key: str, start: int = 0) -> GetObjectOutputTypeDef | None:
         try:
             if start:
-                return self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-")["Body"]
-            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+                return self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-")
+            return self._client.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
             # Who may list a bucket only under a prefix is told "forbidden" of an object that is not there.

@@ -66,7 +66,7 @@ class Texts:
         if (self.step or 0) < around:
             good = self.lengths >= around
             if not good.all():
-                good[good] = self._some(good).framed(prefix, suffix, signs)
+                good[good] = self.only(good).framed(prefix, suffix, signs)
                 return good
         good = np.ones(self.count, bool)
         for where, word in (*self._words(prefix, at_end=False), *self._words(suffix, at_end=True)):
@@ -92,7 +92,34 @@ class Texts:
         data = changed[1:].tobytes() + b"\n" if prefix else changed.tobytes()
         return Inner(data, before.decode().strip("\n"), after.decode().strip("\n"))
 
-    def _some(self, rows: NDArray[np.bool_]) -> Texts:
+    def runs(self, before: int, after: int) -> tuple[list[bytes], NDArray[np.int64]]:
+        """What stands between the first `before` and the last `after` bytes of each text: equal neighbours once.
+
+        Returns
+        -------
+        The bodies, and how many texts have each; texts of different lengths are all told one by one.
+        """
+        starts = np.arange(self.count)
+        if self.step is not None:
+            changes = np.ones(self.count, bool)
+            changes[1:] = False
+            for words in self._body_words(before, after):
+                changes[1:] |= words[1:] != words[:-1]
+            starts = np.flatnonzero(changes)
+        begins, ends = self.starts[starts] + before, self.ends[starts] - after
+        bodies = [self.data[a:b].tobytes() for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
+        return bodies, np.diff(starts, append=self.count)
+
+    def _body_words(self, before: int, after: int) -> Iterator[NDArray[Any]]:
+        """The bodies of texts of one length as words: of each word one array, over all texts."""
+        assert self.step is not None
+        end = self.step - after
+        size = next((size for size in (8, 4, 2, 1) if size <= end - before), 1)
+        for start in range(before, end, size):
+            yield _view(self.data, bytes(size))[min(start, end - size) :: self.step]
+
+    def only(self, rows: NDArray[np.bool_]) -> Texts:
+        """Some of the texts."""
         lengths = self.lengths[rows]
         return Texts(self.data[np.repeat(rows, self.lengths)], len(lengths), None, np.cumsum(lengths))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchkeeper import naming
+from watchkeeper.durations import lasting
 from watchkeeper.findings import Finding, Findings
 from watchkeeper.message import quality as faults_in_words
 from watchkeeper.message.evidence import causes, sizes, window
@@ -22,7 +23,6 @@ from watchkeeper.message.layout import (
     compose,
     happens_now,
     how_much,
-    lasting,
     likely_cause,
     listed,
     moment,

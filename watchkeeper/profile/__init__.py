@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from watchkeeper.profile.baseline import Baseline
 from watchkeeper.profile.binning import Binning
+from watchkeeper.profile.captures import CaptureProfile, Filing
 from watchkeeper.profile.category import CategoryBinning, CategoryProfile
 from watchkeeper.profile.column import ColumnBinning, ColumnProfile, fit_column, observe_column
 from watchkeeper.profile.joint import JointBinning, JointProfile
@@ -19,10 +20,12 @@ from watchkeeper.profile.time import TimeBinning, TimeProfile
 __all__ = [
     "Baseline",
     "Binning",
+    "CaptureProfile",
     "CategoryBinning",
     "CategoryProfile",
     "ColumnBinning",
     "ColumnProfile",
+    "Filing",
     "JointBinning",
     "JointProfile",
     "NumberBinning",
