@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from watchkeeper.durations import lasting
+from watchkeeper.profile.captures import LAG_EDGES
 from watchkeeper.quality.look import Look
 from watchkeeper.quality.result import Check, Fault, Severity
 from watchkeeper.quality.shares import at_least, told
@@ -77,8 +78,8 @@ def late(look: Look) -> Iterator[Fault]:
         Check.CAPTURE_LAG,
         Severity.WARNING,
         None,
-        hits / records,
-        LATE,
+        min(most.total_seconds(), LAG_EDGES[-1]) / 3600,
+        float(limit),
         records,
         f"{told(hits / records)} of the records were written more than {lasting(timedelta(hours=limit))} after their "
         f"requests: half of all {_within(usual)}, 99 % {_within(most)}",
