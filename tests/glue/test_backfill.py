@@ -18,6 +18,9 @@ from watchkeeper.profile import Baseline, Binning
 pytestmark = pytest.mark.slow
 SPAN = {"VERSION": "v1", "FROM": "2026-11-21T08:00:00+00:00", "TO": "2026-11-21T10:00:00+00:00"}
 
+KEYED = '[{"age":31,"income":5.5,"wage":7}]'
+"""A request that lacks a feature's key, and has one that nobody expects."""
+
 
 def records(n: int, seed: int) -> list[bytes]:
     random = np.random.default_rng(seed)
@@ -47,7 +50,7 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     baseline = Baseline.build("credit", "v1", created, Binning.fit(block.features, block.predictions), [block])
     store.put(naming.baseline_key("credit", "v1"), baseline.to_json())
     asked = {
-        capture_key("08", "small"): [*records(30, seed=2), b"{broken"],
+        capture_key("08", "small"): [*records(30, seed=2), b"{broken", capture_record(KEYED, "0.5", encoding="JSON")],
         capture_key("09", "large"): [*records(2000, seed=3), b"", b"not json", *records(500, seed=4)],
         capture_key("09", "empty"): [],
     }
@@ -72,7 +75,7 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     assert done.returncode == 0, done.stderr[-3000:]
     assert contents(store, "profiles/") == written
     assert contents(store, "quarantine/").keys() == quarantined.keys()
-    assert "3 objects, 2530 rows, 2 unreadable records" in done.stderr
+    assert "3 objects, 2531 rows, 2 unreadable records" in done.stderr
 
     # and when one profile was lost, only that one is made again
     lost, kept = sorted(written)[0], sorted(written)[1]

@@ -35,6 +35,23 @@ def test_the_fast_readers_give_what_the_general_one_gives(data: st.DataObject, m
     assert fast == general
 
 
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.data(), specs, st.sampled_from([None, 7, 100]))
+def test_every_record_is_read_or_refused_and_counted_once(data: st.DataObject, made: tuple[Any, ...], cut: int | None):
+    # given a capture of records in odd forms, some of them damaged
+    kinds, task, output = made
+    spec = model_spec(features=features(kinds), task=task, output=output)
+    captured = data.draw(captured_lines(len(kinds)))
+
+    # when it is read
+    rows, _, times, keys, unreadable = account(spec, captured, fast=True, cut=cut)
+
+    # then every line that is not blank is a record with a time, known or not, or a refused one
+    assert times.total() + len(unreadable) == sum(bool(line.strip()) for line in captured.split(b"\n"))
+    assert times.total() <= rows.total()
+    assert keys.total() <= rows.total()
+
+
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("value", ODD)
 @pytest.mark.parametrize("place", [0, 1, 2])
