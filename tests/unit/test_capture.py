@@ -252,6 +252,8 @@ def test_absent_and_unknown_keys_of_objects_are_told_by_name(rows: str, shapes: 
 def test_the_time_of_an_inference_is_read_in_whole_seconds(time: str, second: int):
     # given a record; when it is read by each of the readers; then all know the second
     captured = [capture_record("31,5.5,rent", "0.4", time=time) for _ in range(3)]
+    told = CaptureReader(model_spec()).record(captured[0]).time
+    assert (UNKNOWN_TIME if told is None else told.timestamp()) == second
     assert read(*captured).times.tolist() == [second] * 3
     assert read(captured[0], capture_record('31,5.5,"rent"', "0.4", time=time)).times.tolist() == [second] * 2
 

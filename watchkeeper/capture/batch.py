@@ -23,6 +23,7 @@ from watchkeeper.capture.block import Block, Part, Unreadable, assembled, predic
 from watchkeeper.capture.joined import Exchange, JoinedReader
 from watchkeeper.capture.lines import PIECE_BYTES, TOO_LONG, pieces
 from watchkeeper.capture.record import Held, Record, RecordReader
+from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.errors import CaptureError
 from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import InputFormat, ModelSpec
@@ -171,7 +172,7 @@ class BatchReader:
         if told is not None:
             answers = _answer_rows(_GENERATED.sub("", told.text()))
             outputs = self._records.output_rows(answers, len(inputs), "answer")
-        return Record("", None, None, inputs, outputs, self._records.keys.shapes(rows))
+        return Record("", None, UNKNOWN_TIME, inputs, outputs, self._records.keys.shapes(rows))
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:

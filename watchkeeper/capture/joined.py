@@ -159,8 +159,7 @@ def _exchange(line: bytes) -> Exchange | None:
         time = metadata.get("inferenceTime")
     except (ValueError, AttributeError, CaptureError):
         return None
-    at = moments.seconds_of(time) if isinstance(time, str) else UNKNOWN_TIME
-    return Exchange.of(request, answer, answered=answered is not None, time=at)
+    return Exchange.of(request, answer, answered=answered is not None, time=moments.seconds(time))
 
 
 def _csv(text: str | None) -> str | None:

@@ -35,8 +35,7 @@ class KeyReader:
 
     def shapes(self, rows: Iterable[Any]) -> list[KeyShape]:
         """How the keys of those rows differ that are objects with a feature among their keys."""
-        found = (self._shape(row.keys()) for row in rows if isinstance(row, Mapping))
-        return [shape for shape in found if shape is not None]
+        return [shape for row in rows if isinstance(row, dict) and (shape := self._shape(row.keys())) is not None]
 
     def _shape(self, keys: Any) -> KeyShape | None:
         if keys == self._expected:

@@ -19,26 +19,23 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 
-def parsed(value: object) -> datetime | None:
-    """The time that a record holds; without an offset it is UTC's."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def seconds(value: object) -> int:
+    """Whole seconds since 1970 of what a record holds for its time; without an offset it is UTC's."""
+    return _of_text(value) if isinstance(value, str) else UNKNOWN_TIME
 
 
-def seconds(time: datetime | None) -> int:
-    """Whole seconds since 1970, `UNKNOWN_TIME` of no time."""
-    return UNKNOWN_TIME if time is None else (time - _EPOCH) // _SECOND
+def time(seconds: int) -> datetime | None:
+    """The time that `seconds` told of a record."""
+    return None if seconds == UNKNOWN_TIME else _EPOCH + seconds * _SECOND
 
 
 @lru_cache(maxsize=1 << 12)
-def seconds_of(text: str) -> int:
-    """Whole seconds since 1970 of a text."""
-    return seconds(parsed(text))
+def _of_text(text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text)
+        return ((time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)) - _EPOCH) // _SECOND
+    except (ValueError, OverflowError):
+        return UNKNOWN_TIME
 
 
 def unknown(records: int) -> NDArray[np.int64]:
@@ -50,7 +47,7 @@ def of_texts(texts: Texts, prefix: bytes, suffix: bytes, fits: NDArray[np.bool_]
     """The times between `prefix` and `suffix`, given which texts begin and end so; `UNKNOWN_TIME` of the others."""
     some = texts if fits.all() else texts.only(fits)
     bodies, lengths = some.runs(len(prefix), len(suffix))
-    times = np.repeat(np.array([seconds_of(body.decode()) for body in bodies], np.int64), lengths)
+    times = np.repeat(np.array([seconds(body.decode()) for body in bodies], np.int64), lengths)
     if some is texts:
         return times
     found = unknown(texts.count)

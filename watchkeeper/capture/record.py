@@ -33,6 +33,7 @@ class Record:
 
     Attributes
     ----------
+    seconds : when it was answered, in whole seconds since 1970; `UNKNOWN_TIME` if it does not say
     inputs : one sequence of raw values a row, in the order of the spec's features
     outputs : one prediction a row; None when the answer was not captured
     keys : how the keys of the rows that are JSON objects differ from the features
@@ -40,10 +41,15 @@ class Record:
 
     event_id: str
     inference_id: str | None
-    time: datetime | None
+    seconds: int
     inputs: Sequence[Sequence[object]]
     outputs: Sequence[Prediction] | None
     keys: Sequence[KeyShape] = ()
+
+    @property
+    def time(self) -> datetime | None:
+        """When it was answered, if it says so."""
+        return moments.time(self.seconds)
 
     @property
     def label_id(self) -> str:
@@ -63,7 +69,7 @@ class Held:
     def add(self, record: Record) -> None:
         """Hold a record as well."""
         self.inputs.extend(record.inputs)
-        self.times.append(moments.seconds(record.time))
+        self.times.append(record.seconds)
         self.keys.extend(record.keys)
         if self.outputs is not None:
             self.outputs.extend(record.outputs or ())
@@ -111,7 +117,7 @@ class RecordReader:
         return Record(
             event_id=_text(metadata.get("eventId")) or "",
             inference_id=_text(metadata.get("inferenceId")),
-            time=moments.parsed(metadata.get("inferenceTime")),
+            seconds=moments.seconds(metadata.get("inferenceTime")),
             inputs=inputs,
             outputs=outputs,
             keys=self.keys.shapes(rows),
