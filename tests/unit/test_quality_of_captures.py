@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from tests.support import capture_record
 from tests.unit.looking import BASELINE, END, FEATURES, SPEC, raw
 from watchkeeper.capture import CaptureReader
+from watchkeeper.modelmonitor import suggest
 from watchkeeper.profile import Filing
 from watchkeeper.quality import Check, Look, Quality, Traffic, examine
+from watchkeeper.spec import ModelSpec
 
 HOUR = END - timedelta(hours=1)
 NAMES = [feature.name for feature in FEATURES]
 N = 500
 
 
-def examined(captured: Sequence[bytes], minutes_later: int = 5) -> Quality:
-    """The outcome for captures that were written so many minutes after the hour of their requests."""
-    observer = BASELINE.observer(Filing(HOUR, END + timedelta(minutes=minutes_later)))
-    for block in CaptureReader(SPEC).blocks([b"\n".join(captured)]):
+def examined(captured: Sequence[bytes], spec: ModelSpec = SPEC) -> Quality:
+    """The outcome for captures that were written five minutes after the hour of their requests."""
+    observer = BASELINE.observer(Filing(HOUR, END + timedelta(minutes=5)))
+    for block in CaptureReader(spec).blocks([b"\n".join(captured)]):
         observer.add(block)
     profile = observer.profile()
-    return examine(Look(SPEC, BASELINE, profile, HOUR, END, Traffic.of({HOUR: profile}))).quality
+    return examine(Look(spec, BASELINE, profile, HOUR, END, Traffic.of({HOUR: profile}))).quality
 
 
 def told(outcome: Quality) -> dict[tuple[Check, str | None], str]:
@@ -96,6 +99,18 @@ def test_a_renamed_key_is_missing_under_one_name_and_extra_under_the_other() -> 
         (Check.MISSING_COLUMN, "home"): "No row has a value of home: its key is absent",
         (Check.EXTRA_COLUMN, None): "100 % of the rows have keys that are no feature's, such as 'Home' (100 %)",
     }
+
+
+def test_a_teams_constraints_call_an_unknown_key_an_extra_column() -> None:
+    # given constraints that the baseline suggests
+    text = suggest(BASELINE, SPEC).to_json().decode()
+    spec = replace(SPEC, quality=replace(SPEC.quality, constraints=text, unknown_key=1.0))
+    # when
+    (fault,) = examined(keyed(remark="none"), spec).faults
+    # then
+    assert fault.check is Check.CONSTRAINT
+    assert "extra_column_check: There are extra columns in current dataset." in fault.summary
+    assert "Extra: remark." in fault.summary
 
 
 def test_what_an_unknown_key_holds_is_nowhere() -> None:
