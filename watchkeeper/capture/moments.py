@@ -6,6 +6,7 @@ times is a few runs of equal texts, and a text is parsed once for each run.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -13,29 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.capture.framed import Texts
-from watchkeeper.cells import UNKNOWN_TIME
+from watchkeeper.cells import FIRST_SECOND, LAST_SECOND, UNKNOWN_TIME, parse_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 
 
 def seconds(value: object) -> int:
-    """Whole seconds since 1970 of what a record holds for its time; without an offset it is UTC's."""
+    """Whole seconds since 1970 of what a record holds for its time: text, read as a cell of times is."""
     return _of_text(value) if isinstance(value, str) else UNKNOWN_TIME
 
 
 def time(seconds: int) -> datetime | None:
     """The time that `seconds` told of a record."""
-    return None if seconds == UNKNOWN_TIME else _EPOCH + seconds * _SECOND
+    return None if seconds == UNKNOWN_TIME else _EPOCH + timedelta(seconds=seconds)
 
 
 @lru_cache(maxsize=1 << 12)
 def _of_text(text: str) -> int:
     try:
-        time = datetime.fromisoformat(text)
-        return ((time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)) - _EPOCH) // _SECOND
-    except (ValueError, OverflowError):
+        found = parse_time(text)
+    except ValueError:
         return UNKNOWN_TIME
+    return math.floor(found) if FIRST_SECOND <= found <= LAST_SECOND else UNKNOWN_TIME  # it may be missing
 
 
 def unknown(records: int) -> NDArray[np.int64]:
