@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -205,6 +207,21 @@ def test_probabilities_that_barely_add_up_are_read_alike():
         # when they are read by all readers and by the general one; then both give the same
         spec = model_spec(task=task)
         assert account(spec, data, fast=True) == account(spec, data, fast=False)
+
+
+@pytest.mark.parametrize("widest", [0, 9, 600, 40_000, 10**9], ids=["one", "seconds", "minutes", "hours", "years"])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_times_in_any_order_are_read_alike(widest: int, ordered: bool):
+    # given records of one form whose times lie so far apart
+    seconds = np.random.default_rng(3).integers(0, widest, 300, endpoint=True)
+    moments = 1_767_225_600 + (np.sort(seconds) if ordered else seconds)
+    times = [f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in moments.tolist()]
+    data = b"\n".join(capture_record("1,2,own", "0.5", time=time) for time in times)
+
+    # when they are read by all readers and by the general one; then both give the same, and the right times
+    found = account(model_spec(), data, fast=True)
+    assert found == account(model_spec(), data, fast=False)
+    assert found[2] == Counter(moments.tolist())
 
 
 @pytest.fixture

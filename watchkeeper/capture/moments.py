@@ -1,7 +1,7 @@
 """When a request was answered: the `inferenceTime` of its record, in whole seconds since 1970.
 
-Records lie in a capture in the order in which they were answered, and SageMaker writes whole seconds. So a column of
-times is a few runs of equal texts, and a text is parsed once for each run.
+SageMaker writes whole seconds, and the records of a capture were answered within minutes of each other. So a column of
+times is a few texts, mostly in runs, and each is parsed about once.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def unknown(records: int) -> NDArray[np.int64]:
 def of_texts(texts: Texts, prefix: bytes, suffix: bytes, fits: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The times between `prefix` and `suffix`, given which texts begin and end so; `UNKNOWN_TIME` of the others."""
     some = texts if fits.all() else texts.only(fits)
-    bodies, lengths = some.runs(len(prefix), len(suffix))
-    times = np.repeat(np.array([seconds(body.decode()) for body in bodies], np.int64), lengths)
+    bodies, places = some.distinct(len(prefix), len(suffix))
+    times = np.array([seconds(body.decode()) for body in bodies], np.int64)[places]
     if some is texts:
         return times
     found = unknown(texts.count)
