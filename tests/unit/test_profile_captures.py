@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -200,10 +199,9 @@ def test_there_is_room_for_every_reason():
     assert observed(block(unreadable=refused)).captures.reasons == dict.fromkeys(Reason, 1)
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_reasons_keep_their_places(reason: Reason):
-    # given the order in which reasons are written; then it is the one of the format
-    assert list(Reason).index(reason) == [
+def test_reasons_keep_the_places_that_written_profiles_gave_them():
+    # given the order in which profiles have been written; then it is still the one of the code
+    assert [reason.name for reason in Reason][:13] == [
         *("NOT_JSON", "TOO_LONG", "NO_RECORD", "NO_BODY", "ENCODING", "MALFORMED", "NO_ROW", "TOO_FEW_VALUES"),
         *("TOO_MANY_VALUES", "NO_FEATURE", "ROWS_AND_ANSWERS", "ANSWER_FORM", "UNPAIRED"),
-    ].index(reason.name)
+    ]
