@@ -130,6 +130,21 @@ def test_a_capture_too_large_for_a_function_is_profiled_by_spark_to_the_same_byt
     assert profile_objects(stage, key) == {name: profile}
 
 
+@pytest.mark.parametrize("monitor", ["drift", "quality"])
+def test_a_window_too_large_for_a_function_is_put_together_by_spark_and_looked_at(stage: Stage, monitor: str) -> None:
+    # given
+    stage.hours(1)
+    function, end = f"{stage.model.name}--monitor-{monitor}", stage.cloud.now().replace(minute=0, second=0)
+    event = {"scheduled_time": end.isoformat(), "most_parts": 1}
+    look = naming.findings_key(stage.model.name, monitor, end)
+    assert look not in objects(stage, look)
+    # when
+    answer = stage.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    # then
+    assert json.load(answer["Payload"])["verdict"] == "handed over"
+    stage.until(lambda: look in objects(stage, look), "look at the hours that Spark put together", 1)
+
+
 def test_a_handler_that_crashes_midway_is_tried_again_and_nothing_is_lost(stage: Stage) -> None:
     # given
     stage.cloud.plant_fault(f"{stage.model.name}--profile-capture", "crash", 1)
