@@ -29,7 +29,7 @@ from watchkeeper.timeline import Timeline
 
 DAY = timedelta(days=1)
 MINIMUM_ROWS = 300
-SAMPLE_CELLS = 10_000_000
+SAMPLE_CELLS = 2_000_000
 """Bins are fitted on about so many values of the baseline, evenly taken; its profile counts all rows."""
 _MOST_TOLD = 3
 
@@ -75,12 +75,11 @@ class Outcome:
 def run(request: Request) -> Outcome:
     """Replay, print, and write the page."""
     spec = find_model(request.model).spec() if request.model else None
-    seconds = _times(request)
-    timeline = _timeline(request, spec, seconds)
+    timeline = _timeline(request, spec, _times(request))
     file = _file(request, spec)
     monitor = _monitor(request, spec, timeline)
     changed_at = None if request.changed_at is None else timeline.clocked(_time("--changed-at", request.changed_at))
-    with step(f"Profiling {len(seconds):,} rows in {len(timeline.span):,} windows"):
+    with step(f"Profiling {len(timeline.numbers):,} rows in {len(timeline.span):,} windows"):
         history = _history(request, spec, file, timeline)
     with step(
         f"Replaying {len(history.increments):,} windows after a baseline of {history.baseline.reference.rows:,} rows"
@@ -155,8 +154,11 @@ def _file(request: Request, spec: ModelSpec | None) -> rows.RowFile:
 
 def _monitor(request: Request, spec: ModelSpec | None, timeline: Timeline) -> DriftMonitor:
     budget = request.budget or (spec.drift.false_alarms_per_month if spec else 1.0)
-    minimum = request.minimum_rows or (spec.drift.minimum_rows if spec else MINIMUM_ROWS)
-    return backtest.monitor_of(timeline.length, budget, minimum)
+    return backtest.monitor_of(timeline.length, budget, _minimum_rows(request, spec))
+
+
+def _minimum_rows(request: Request, spec: ModelSpec | None) -> int:
+    return request.minimum_rows or (spec.drift.minimum_rows if spec else MINIMUM_ROWS)
 
 
 def _history(request: Request, spec: ModelSpec | None, file: rows.RowFile, timeline: Timeline) -> History:
@@ -171,7 +173,8 @@ def _history(request: Request, spec: ModelSpec | None, file: rows.RowFile, timel
         Increment(timeline.start(number), timeline.start(number + 1), profiles.get(number, baseline.empty()))
         for number in range(cut, timeline.span.stop)
     )
-    return History(timeline, baseline, backtest.calibrated(baseline, before), increments)
+    minimum = _minimum_rows(request, spec)
+    return History(timeline, baseline, backtest.calibrated(baseline, before, minimum), increments)
 
 
 def _cut(request: Request, timeline: Timeline) -> int:
@@ -193,10 +196,11 @@ def _baseline(name: str, file: rows.RowFile, timeline: Timeline, cut: int) -> Ba
             "larger --baseline-share or a later --baseline-until."
         )
     every = math.ceil(count * len(file.kinds) / SAMPLE_CELLS)
-    sampled = inside & (np.cumsum(inside) % every == 0)
-    parts = [block.features for _, block in file.groups(np.where(sampled, 0, -1))]
+    sampled = np.full(len(inside), -1, np.int8)
+    sampled[np.flatnonzero(inside)[::every]] = 0
+    parts = [block.features for _, block in file.groups(sampled)]
     binning = Binning.fit({column: concatenate(part[column] for part in parts) for column in file.kinds}, {})
-    blocks = (block for _, block in file.groups(np.where(inside, 0, -1)))
+    blocks = (block for _, block in file.groups(inside.astype(np.int8) - 1))
     return Baseline.build(name, "v1", timeline.shown(timeline.start(cut)), binning, blocks)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,7 @@ from watchkeeper.spec import Kind, ModelSpec, Output
 from watchkeeper.table import Column, NumberColumn, TimeColumn, coded_column, column, whole_numbers
 
 BATCH_ROWS = 1 << 16
-_CSV_BLOCK = 1 << 22
+_CSV_BLOCK = 1 << 20
 _INFERRED_FROM = 1 << 16
 """Rows from which the kinds of a file without a model are inferred."""
 _MOSTLY_DIFFERENT = 0.5
@@ -78,7 +79,7 @@ class RowFile:
         """All rows in the file's order."""
         return map(self._block, self._batches())
 
-    def groups(self, numbers: NDArray[np.int64]) -> Iterator[tuple[int, Block]]:
+    def groups(self, numbers: NDArray[np.signedinteger[Any]]) -> Iterator[tuple[int, Block]]:
         """The rows by the number that each has in `numbers`; a group comes in parts, negative ones are left out."""
         first = 0
         for batch in self._batches():
@@ -148,7 +149,7 @@ def batches(path: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Some columns of all rows, a batch at a time; those of a CSV file are texts."""
     try:
         if _is_parquet(path):
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
                 yield from (batch.select(names) for batch in file.iter_batches(BATCH_ROWS, columns=list(names)))
         else:
             types = {name: pa.string() for name in names}

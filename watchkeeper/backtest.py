@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from watchkeeper.drift import Calibration, Increment, Memory, compare, next_look
+from watchkeeper.drift.budget import SCALES
+from watchkeeper.drift.calibration import chunk_rows
 from watchkeeper.drift.compare import LARGEST_ALPHA, alpha_per_look
-from watchkeeper.drift.sequential import SCALES
 from watchkeeper.errors import DatasetError
 from watchkeeper.findings import Finding, Findings, Verdict
 from watchkeeper.profile import Baseline, Profile
@@ -179,9 +180,15 @@ def monitor_of(length: timedelta, budget: float, minimum_rows: int) -> DriftMoni
     )
 
 
-def calibrated(baseline: Baseline, chunks: Sequence[Profile]) -> Calibration:
-    """How much windows of every length looked at vary, from the baseline's own, in order of time."""
-    return Calibration.learn(baseline, chunks, spans=SCALES)
+def calibrated(baseline: Baseline, windows: Sequence[Profile], minimum_rows: int) -> Calibration:
+    """How much windows vary, from the baseline's own, in order of time: cut into chunks as the baseline's job does."""
+    rows = chunk_rows(baseline.reference.rows, minimum_rows)
+    chunks = [baseline.empty()]
+    for window in windows:
+        if chunks[-1].rows >= rows:
+            chunks.append(baseline.empty())
+        chunks[-1] = chunks[-1].merge(window)
+    return Calibration.learn(baseline, chunks)
 
 
 def replay(

@@ -58,6 +58,7 @@ class Finding:
     statistics : well-known statistics by name (see `drift.statistics`), for people and other tools
     since : the earliest time from which on the column has been as it is, as far as the rows looked at tell
     span : length of the time looked at
+    through_predictions : of several columns: the predictions are part of it, for the features alone do not show it
     """
 
     feature: str
@@ -76,6 +77,7 @@ class Finding:
     statistics: Mapping[str, float] = field(default_factory=dict)
     since: datetime | None = None
     span: timedelta | None = None
+    through_predictions: bool = False
 
     def to_document(self) -> dict[str, Any]:
         """JSON form: times as ISO 8601, the span in seconds."""
@@ -136,19 +138,28 @@ class Findings:
         return _strongest(self.joint)
 
     @property
+    def changed_features(self) -> tuple[Finding, ...]:
+        """The drifted features; when none drifted alone, what drifted of several together."""
+        return self.drifted or tuple(finding for finding in self.drifted_joint if not finding.through_predictions)
+
+    @property
+    def changed_predictions(self) -> tuple[Finding, ...]:
+        """The drifted prediction columns; when none drifted alone, what drifted of them and their features together."""
+        return self.drifted_predictions or tuple(
+            finding for finding in self.drifted_joint if finding.through_predictions
+        )
+
+    @property
     def feature_score(self) -> float:
-        """The largest score of a feature."""
-        return max((finding.score for finding in self.features), default=0.0)
+        """The largest score of a feature, or of several together."""
+        together = (finding for finding in self.joint if not finding.through_predictions)
+        return max((finding.score for finding in (*self.features, *together)), default=0.0)
 
     @property
     def prediction_score(self) -> float:
-        """The largest score of a prediction column."""
-        return max((finding.score for finding in self.predictions), default=0.0)
-
-    @property
-    def joint_score(self) -> float:
-        """The largest score of several columns together."""
-        return max((finding.score for finding in self.joint), default=0.0)
+        """The largest score of a prediction column, or of predictions and their features together."""
+        together = (finding for finding in self.joint if finding.through_predictions)
+        return max((finding.score for finding in (*self.predictions, *together)), default=0.0)
 
     def to_json(self) -> bytes:
         """JSON bytes."""

@@ -1,21 +1,26 @@
-"""`python -m benchmarks.detection`: simulate, print, and write the tables that docs/detection.md shows.
+"""`python -m benchmarks.detection`: simulate, print, and with `--write` put the tables into docs/detection.md.
 
 Everything random comes from `--seed`; another seed gives another set of tables, and other work more or fewer windows.
+A part's table stands in the page between two comments that name it, so that parts may be run one by one.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.detection import experiments
-from benchmarks.detection.experiments import Delay, Row
+import numpy as np
 
-RESULTS = Path(__file__).with_name("results.md")
-PARTS = ("false_alarms", "power", "power_at_4", "power_10k", "dependent", "slow")
+from benchmarks.detection import experiments, sequences
+from benchmarks.detection.experiments import Row
+from benchmarks.detection.sequences import Delays
+
+PAGE = Path(__file__).parents[2] / "docs" / "detection.md"
+PARTS = ("false_alarms", "power", "power_at_4", "power_10k", "dependent", "slow", "slow_in_bursts")
+BURSTS = 0.3
 
 
 def main() -> None:
@@ -26,54 +31,65 @@ def main() -> None:
     options.add_argument(
         "--work", type=float, default=1.0, help="how many references, relative to the published tables"
     )
-    options.add_argument("--output", type=Path, default=RESULTS)
+    options.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
     chosen = options.parse_args()
-    sections = []
     for part in chosen.parts:
         started = time.process_time()
         text = _section(part, chosen.seed, chosen.work)
         print(f"{text}\n({time.process_time() - started:.0f} CPU s)\n", flush=True)
-        sections.append(text)
-    head = f"# Detection, simulated\n\n`python -m benchmarks.detection --seed {chosen.seed} --work {chosen.work:g}`\n"
-    chosen.output.write_text("\n\n".join([head, *sections]) + "\n")
+        if chosen.write:
+            PAGE.write_text(placed(PAGE.read_text(), part, text))
+
+
+def placed(page: str, part: str, text: str) -> str:
+    """The page with a part's table between its comments."""
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    if begin not in page or end not in page:
+        raise SystemExit(f"{PAGE} has no place for {part!r}: write {begin} and {end} where its table is to be.")
+    return re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n{text}\n{end}", page, flags=re.DOTALL)
 
 
 def _section(part: str, seed: int, work: float) -> str:
-    if part == "false_alarms":
-        title = f"False alarms at a budget of {experiments.ALPHA:g} a window"
-        return _rates(title, experiments.false_alarms(seed, work))
-    if part == "power":
-        return _rates("Power, windows of 1,000 rows, 20 columns", experiments.power(seed, work))
-    if part == "power_at_4":
-        return _rates("The same at .04, where the most powerful peer is", experiments.power(seed, work, alpha=0.04))
-    if part == "power_10k":
-        return _rates("Power, windows of 10,000 rows, 20 columns", experiments.power(seed, work / 4, rows=10_000))
-    if part == "dependent":
-        return _rates("Dependent rows: bursts of 50 that share a .3 sd shift", experiments.dependent(seed, work))
-    if part == "slow":
-        return _delays(experiments.slow(seed, work))
-    raise SystemExit(f"There is no part {part!r}; choose among {', '.join(PARTS)}.")
+    match part:
+        case "false_alarms":
+            return _rates("healthy windows, alarms allowed at .01", experiments.false_alarms(seed, work))
+        case "power":
+            return _rates("drift; windows of 1,000 rows, 20 columns and score", experiments.power(seed, work))
+        case "power_at_4":
+            return _rates("the same at .04", experiments.power(seed, work / 2, alpha=0.04))
+        case "power_10k":
+            return _rates("windows of 10,000 rows", experiments.power(seed, work / 4, rows=10_000))
+        case "dependent":
+            return _rates("bursts of 50 rows that share a .3 sd shift", experiments.dependent(seed, work / 2))
+        case "slow":
+            return _delays(sequences.healthy(seed, work, 0.0), sequences.delays(seed, work, 0.0))
+        case "slow_in_bursts":
+            return _delays(sequences.healthy(seed, work / 2, BURSTS), sequences.delays(seed, work / 2, BURSTS))
+        case _:
+            raise SystemExit(f"There is no part {part!r}; choose among {', '.join(PARTS)}.")
 
 
-def _rates(title: str, rows: Iterator[Row]) -> str:
-    lines = [f"## {title}", "", "| | evidence | alarm (evidence and size) | windows |", "|---|---|---|---|"]
+def _rates(title: str, rows: Iterable[Row]) -> str:
+    lines = [f"| {title} | evidence | alarm ± standard error | windows |", "|---|---|---|---|"]
     lines += [f"| {r.what} | {r.evidence:.4f} | {r.alarms:.4f} ± {r.error:.4f} | {r.windows} |" for r in rows]
     return "\n".join(lines)
 
 
-def _delays(rows: Iterator[Delay]) -> str:
+def _delays(healthy: sequences.Healthy, rows: Iterator[Delays]) -> str:
+    allowed = healthy.looks * sequences.BUDGET
     lines = [
-        "## A mean that moves .002 sd an hour on two columns, hourly windows of 1,000 rows",
-        "",
-        "| | hours until found: median (all) | false alarms in healthy hours |",
-        "|---|---|---|",
+        "| windows until the change is found: median (quartiles) | each alone | merges of 1 to 32 as well | streams |",
+        "|---|---|---|---|",
+        f"| *alarms that began in {healthy.looks:,} healthy looks; {allowed:.0f} allowed* "
+        f"| {healthy.alone} | {healthy.together} | |",
     ]
-    for row in rows:
-        found = ", ".join(map(str, row.delays))
-        lines.append(
-            f"| {row.what} | {statistics.median(row.delays):g} ({found}) | {row.false_alarms} of {row.healthy} |"
-        )
+    lines += [f"| {r.what} | {_quartiles(r.alone)} | {_quartiles(r.together)} | {len(r.alone)} |" for r in rows]
     return "\n".join(lines)
+
+
+def _quartiles(found: tuple[int, ...]) -> str:
+    low, middle, high = np.quantile(found, [0.25, 0.5, 0.75])
+    return f"{middle:g} ({low:g} to {high:g})"
 
 
 if __name__ == "__main__":

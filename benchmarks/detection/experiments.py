@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from benchmarks.detection import streams
-from benchmarks.detection.trial import AT, Rate, baseline, judge, monitor
+from benchmarks.detection.trial import Rate, baseline, judge
 from watchkeeper.capture import Block
-from watchkeeper.drift import Calibration, Increment, compare, compare_scales
-from watchkeeper.findings import Verdict
-from watchkeeper.profile import Baseline
+from watchkeeper.drift import Calibration
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn
 
 ALPHA = 0.01
@@ -58,17 +55,21 @@ class Row:
 def false_alarms(seed: int, work: float) -> Iterator[Row]:
     """Healthy windows of several sizes and widths; references are drawn anew."""
     plans: list[tuple[str, Callable[..., Block], int, int, int]] = [
-        ("loans, 1,000 rows", streams.loans, 1000, 250, 8),
-        ("loans, 10,000 rows", streams.loans, 10_000, 150, 4),
-        ("loans, 100,000 rows", streams.loans, 100_000, 120, 1),
-        ("100 columns, 1,000 rows", _wide(100), 1000, 60, 12),
-        ("100 columns, 10,000 rows", _wide(100), 10_000, 40, 4),
-        ("300 columns, 1,000 rows", _wide(300), 1000, 30, 12),
+        ("loans, 21 columns; 1,000 rows", streams.loans, 1000, 200, 8),
+        ("10,000 rows", streams.loans, 10_000, 120, 4),
+        ("100,000 rows", streams.loans, 100_000, 120, 1),
+        ("1,000,000 rows", streams.loans, 1_000_000, 24, 1),
+        ("100 columns of eleven shapes; 1,000 rows", _wide(100), 1000, 50, 12),
+        ("10,000 rows", _wide(100), 10_000, 40, 4),
+        ("100,000 rows", _wide(100), 100_000, 40, 1),
+        ("300 columns; 1,000 rows", _wide(300), 1000, 24, 12),
+        ("10,000 rows", _wide(300), 10_000, 20, 4),
+        ("100,000 rows", _wide(300), 100_000, 20, 1),
     ]
     for what, table, rows, references, windows in plans:
         rate = Rate()
         for reference in range(max(2, round(references * work))):
-            first = _first(seed, what, reference)
+            first = _first(seed, f"{rows} {what}", reference)
             base = baseline(table(REFERENCE_ROWS, first))
             judge(base, (table(rows, first + 1 + window) for window in range(windows)), rate, ALPHA)
         yield Row.of(what, rate)
@@ -97,7 +98,7 @@ def dependent(seed: int, work: float, history: int = 60) -> Iterator[Row]:
         base = baseline(block)
         chunks = (base.observe(part) for part in pieces(block, 1000))
         past = (base.observe(streams.dependent(1000, first + 100 + window)) for window in range(history))
-        known = (None, Calibration.learn(base, chunks), Calibration.learn(base, past))
+        known = (None, Calibration.learn(base, chunks, (1,)), Calibration.learn(base, past, (1,)))
         for move in (0.0, 0.25):
             windows = [
                 base.observe(streams.dependent(1000, first + 500 + w + int(move * 1000), move=move)) for w in range(12)
@@ -106,39 +107,6 @@ def dependent(seed: int, work: float, history: int = 60) -> Iterator[Row]:
                 judge(base, windows, rates[mode, move], ALPHA, calibration)
     for (mode, move), rate in rates.items():
         yield Row.of(f"{mode}; {'two columns moved .25 sd' if move else 'healthy'}", rate)
-
-
-@dataclass(frozen=True)
-class Delay:
-    """How soon a slow drift was found, and how often nothing was."""
-
-    what: str
-    delays: tuple[int, ...]
-    false_alarms: int
-    healthy: int
-
-
-def slow(seed: int, work: float, step: float = 0.002, hours: int = 720) -> Iterator[Delay]:
-    """A mean that moves by `step` sd an hour, in hourly windows of 1,000; a budget of one false alarm in 720 looks."""
-    delays: dict[str, list[int]] = {"every hour alone": [], "merges of 1 to 32 hours": []}
-    alarms = dict.fromkeys(delays, 0)
-    healthy = 0
-    for run in range(max(2, round(10 * work))):
-        first = _first(seed, "slow", run)
-        base = baseline(streams.dependent(REFERENCE_ROWS, first, luck=0.0))
-        for what in delays:
-            stream = (streams.dependent(1000, first + 1 + h, luck=0.0, move=step * h) for h in range(hours))
-            delays[what].append(_first_alarm(base, stream, what))
-    for run in range(max(1, round(2 * work))):
-        first = _first(seed, "healthy", run)
-        base = baseline(streams.dependent(REFERENCE_ROWS, first, luck=0.0))
-        healthy += hours
-        for what in delays:
-            alarms[what] += _alarms(
-                base, (streams.dependent(1000, first + 1 + h, luck=0.0) for h in range(hours)), what
-            )
-    for what, found in delays.items():
-        yield Delay(what, tuple(found), alarms[what], healthy)
 
 
 def pieces(block: Block, rows: int) -> Iterator[Block]:
@@ -152,39 +120,14 @@ def pieces(block: Block, rows: int) -> Iterator[Block]:
         )
 
 
-def _verdicts(base: Baseline, stream: Iterator[Block], what: str) -> Iterator[bool]:
-    """Whether each hour's look finds drift."""
-    kept: list[Increment] = []
-    for hour, block in enumerate(stream):
-        start = AT + timedelta(hours=hour)
-        kept = [*kept[-31:], Increment(start, start + timedelta(hours=1), base.observe(block))]
-        if what == "every hour alone":
-            found = compare(base, kept[-1].profile, monitor(1 / 720), start=start, end=kept[-1].end)
-        else:
-            found = compare_scales(base, kept, monitor(1 / 720))
-        yield found.verdict is Verdict.DRIFT
-
-
-def _first_alarm(base: Baseline, stream: Iterator[Block], what: str) -> int:
-    hour = -1
-    for hour, drifted in enumerate(_verdicts(base, stream, what)):
-        if drifted:
-            return hour
-    return hour + 1
-
-
-def _alarms(base: Baseline, stream: Iterator[Block], what: str) -> int:
-    return sum(_verdicts(base, stream, what))
-
-
 def _wide(columns: int) -> Callable[[int, int], Block]:
     return lambda rows, seed: streams.wide(rows, seed, columns)
 
 
 def _first(seed: int, what: str, reference: int) -> int:
     """The first of a thousand seeds that no other reference uses."""
-    label = int.from_bytes(what.encode()[-4:], "big")
-    return int(np.random.default_rng([seed, label, reference]).integers(1 << 40)) * 1000
+    label = list(what.encode())
+    return int(np.random.default_rng([seed, *label, reference]).integers(1 << 40)) * 1000
 
 
 def _cut(column: Column, part: slice) -> Column:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from watchkeeper.capture import Block
 from watchkeeper.drift import Calibration, compare
-from watchkeeper.findings import Findings, Verdict
+from watchkeeper.findings import Verdict
 from watchkeeper.profile import Baseline, Binning, Profile
 from watchkeeper.spec import DriftMonitor
 
@@ -18,31 +18,36 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Rate:
-    """How many of the windows had evidence, and how many also size: an alarm."""
+    """How many of the windows had evidence, and how many also size: an alarm.
 
-    windows: int = 0
+    Attributes
+    ----------
+    alarms : of the windows beside each reference, with how many windows that were
+    """
+
     evidence: int = 0
-    alarms: int = 0
-    by: dict[str, int] = field(default_factory=dict)
+    alarms: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(self, findings: Findings) -> None:
-        """Count one window."""
-        every = (*findings.features, *findings.predictions, *findings.joint)
-        self.windows += 1
-        self.evidence += any(finding.corrected_p < findings.alpha for finding in every)
-        self.alarms += findings.verdict is Verdict.DRIFT
-        for group in ("features", "predictions", "joint"):
-            self.by[group] = self.by.get(group, 0) + any(f.drifted for f in getattr(findings, group))
+    @property
+    def windows(self) -> int:
+        """How many were judged."""
+        return sum(windows for _, windows in self.alarms)
 
     @property
     def share(self) -> float:
         """Alarms a window."""
-        return self.alarms / max(self.windows, 1)
+        return sum(alarms for alarms, _ in self.alarms) / max(self.windows, 1)
 
     @property
     def error(self) -> float:
-        """Standard error of the share, as if windows were independent."""
-        return math.sqrt(max(self.share * (1 - self.share), 0.5 / max(self.windows, 1)) / max(self.windows, 1))
+        """Standard error of the share: windows beside one reference share its luck, and count together.
+
+        Never below that of independent windows, which for a share of 0 is taken as half an alarm's.
+        """
+        windows = max(self.windows, 1)
+        apart = math.sqrt(max(self.share * (1 - self.share), 0.5 / windows) / windows)
+        together = math.sqrt(sum((alarms - count * self.share) ** 2 for alarms, count in self.alarms)) / windows
+        return max(apart, together)
 
 
 def monitor(alpha: float) -> DriftMonitor:
@@ -58,7 +63,13 @@ def baseline(block: Block) -> Baseline:
 def judge(
     base: Baseline, windows: Iterable[Block | Profile], rate: Rate, alpha: float, calibration: Calibration | None = None
 ) -> None:
-    """Compare windows, and count."""
+    """Compare windows with one reference, and count."""
+    alarms = count = 0
     for window in windows:
         profile = window if isinstance(window, Profile) else base.observe(window)
-        rate.add(compare(base, profile, monitor(alpha), start=AT, end=AT, calibration=calibration))
+        findings = compare(base, profile, monitor(alpha), start=AT, end=AT, calibration=calibration)
+        every = (*findings.features, *findings.predictions, *findings.joint)
+        rate.evidence += any(finding.corrected_p < findings.alpha for finding in every)
+        alarms += findings.verdict is Verdict.DRIFT
+        count += 1
+    rate.alarms.append((alarms, count))

@@ -101,8 +101,8 @@ class Outcome:
         lines = [f"{traffic.sent:,} requests served, {traffic.failed} of them with an error."]
         for name, moment in self.moments.items():
             findings = moment.findings
-            drifted = [finding.feature for finding in findings.drifted]
-            predictions = [finding.feature for finding in findings.drifted_predictions]
+            drifted = [finding.feature for finding in findings.changed_features]
+            predictions = [finding.feature for finding in findings.changed_predictions]
             lines.append(
                 f"{name}: version {findings.version}, {findings.rows:,} rows: "
                 f"{_listed(drifted, 'no feature')} drifted, {_listed(predictions, 'no prediction')} drifted."

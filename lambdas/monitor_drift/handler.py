@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from watchkeeper.aws.registry import Serving
 from watchkeeper.aws.windows import StoredProfiles
 from watchkeeper.drift import Calibration, Increment, Memory, closing, next_look, suspect_version
 from watchkeeper.errors import WindowTooLargeError
-from watchkeeper.findings import Finding, Findings, Verdict
+from watchkeeper.findings import Findings, Verdict
 from watchkeeper.naming import Metric
 from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
@@ -77,25 +77,15 @@ def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric
         return values
     on_probation = serving.previous_version is not None and end <= serving.probation_until
     return values | {
-        Metric.DRIFTED_FEATURES: len(findings.drifted or _together_only(findings)),
-        Metric.DRIFT_SCORE: max(findings.feature_score, findings.prediction_score, findings.joint_score),
+        Metric.DRIFTED_FEATURES: len(findings.changed_features),
+        Metric.DRIFT_SCORE: max(findings.feature_score, findings.prediction_score),
         Metric.PREDICTION_DRIFT: findings.prediction_score,
         Metric.SUSPECT_VERSION: int(on_probation and suspect_version(findings)),
     }
 
 
-def _together_only(findings: Findings) -> Sequence[Finding]:
-    """What changed of columns together while none did alone.
-
-    Predictions that moved without the features go together with them differently: that is the version's doing, and
-    must not start a retraining that races with its rollback.
-    """
-    return () if findings.drifted_predictions else findings.drifted_joint
-
-
 def _answer(findings: Findings, key: str) -> dict[str, Any]:
-    alone = (*findings.drifted, *findings.drifted_predictions)
-    drifted = [finding.feature for finding in alone or findings.drifted_joint]
+    drifted = [finding.feature for finding in (*findings.changed_features, *findings.changed_predictions)]
     logger.info("Looked", version=findings.version, verdict=findings.verdict.value, rows=findings.rows, drifted=drifted)
     return {
         "verdict": findings.verdict.value,

@@ -52,7 +52,7 @@ def _timeline(
 ) -> tuple[Moment, ...]:
     registry = deployed.registry()
     bad, serving = registry.version(event["bad_version"]), registry.serving()
-    drifted = [finding.feature for finding in findings.drifted_predictions] if findings else []
+    drifted = [finding.feature for finding in findings.changed_predictions] if findings else []
     restored = serving.since if serving and serving.version == event["version"] else None
     return timeline(
         [

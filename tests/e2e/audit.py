@@ -27,18 +27,25 @@ UNUSED_ON_PURPOSE = {
     "glue:GetSecurityConfiguration": "Glue reads it as the job's role",
     "DecidersCheckTrainingSet s3:ListBucket": "without it S3 says forbidden of an object that is missing",
     "DecidersVerifyRollout s3:ListBucket": "the same",
+    "DecidersPlanRollout s3:ListBucket": "the same",
     "MonitorsMonitorDrift s3:ListBucket": "the same, for an hour that nobody has put together yet",
-    "MonitorsMonitorDrift glue:StartJobRun": "windows that are too large for a function: see test_failures",
-    "MonitorsMonitorQuality glue:StartJobRun": "the same",
-    "SparkJobsMergeHours *": "the same",
-    "DecidersPlanRollout s3:ListBucket": "the same, for a version that a person registered: see test_failures",
+}
+"""What a role may do and no run here needs, by action or by role and action, each with its reason."""
+
+
+UNUSED_WHERE_NOTHING_FAILS = {
     "DecidersPlanRollout s3:GetObject": "a version that a person registered gets its predecessor's baseline",
     "DecidersPlanRollout s3:PutObject": "the same",
     "RolloutRollout sagemaker:CreateModel": "a version that a person registered",
     "RolloutRollout iam:PassRole": "the same",
-    "RolloutRollout sagemaker:UpdateModelPackage": "a rollout that fails rejects its version: see test_failures",
+    "RolloutRollout sagemaker:UpdateModelPackage": "a rollout that fails rejects its version",
+    "CaptureProfileCapture glue:StartJobRun": "captures that are too much for a function",
+    "SparkJobsBackfillProfiles *": "the same",
+    "MonitorsMonitorDrift glue:StartJobRun": "windows that are too large for a function",
+    "MonitorsMonitorQuality glue:StartJobRun": "the same",
+    "SparkJobsMergeHours *": "the same",
 }
-"""What a role may do and no healthy run needs, by action or by role and action, each with its reason."""
+"""What only `test_failures` needs, where it must be used."""
 
 
 def denied(stage: Stage) -> list[dict[str, Any]]:
@@ -53,20 +60,36 @@ def background_errors(stage: Stage) -> list[dict[str, Any]]:
     ]
 
 
-def surplus(stage: Stage, kept: Mapping[str, str] = UNUSED_ON_PURPOSE) -> list[str]:
-    """Grants of the model's roles that no call has used so far and that are not `kept` on purpose."""
+def surplus(stage: Stage) -> list[str]:
+    """Grants of the model's roles that no call has used so far and that none of the tables above explains."""
+    kept = UNUSED_ON_PURPOSE | UNUSED_WHERE_NOTHING_FAILS
+    return [f"{role} {action}" for role, action in _unused(stage) if not _named(stage, kept, role, action)]
+
+
+def unused_where_things_failed(stage: Stage) -> list[str]:
+    """Grants that only failures need and that no call has used so far, although things failed."""
+    return [
+        f"{role} {action}"
+        for role, action in _unused(stage)
+        if _named(stage, UNUSED_WHERE_NOTHING_FAILS, role, action)
+        and not _named(stage, UNUSED_ON_PURPOSE, role, action)
+    ]
+
+
+def _unused(stage: Stage) -> list[tuple[str, str]]:
+    """Role and action of every grant of the model that no call has used so far."""
     found = {
-        f"{grant['role']} {action}"
+        (grant["role"], action)
         for grant in stage.cloud.calls()["unused"]
         for action in grant["actions"]
-        if grant["role"].startswith("Watchkeeper-") and not _kept(stage, kept, grant["role"], action)
+        if grant["role"].startswith("Watchkeeper-")
     }
     return sorted(found)
 
 
-def _kept(stage: Stage, kept: Mapping[str, str], role: str, action: str) -> bool:
-    """Whether the action is kept on purpose for this role; a role's name begins with those of its constructs."""
-    for name in kept:
+def _named(stage: Stage, names: Mapping[str, str], role: str, action: str) -> bool:
+    """Whether the names hold this action of this role; a role's name begins with those of its constructs."""
+    for name in names:
         construct, _, pattern = name.rpartition(" ")
         if role.startswith(f"{naming.model_stack(stage.model.name)}-{construct}") and fnmatch(action, pattern):
             return True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli.demo.stage import Stage
+from tests.e2e import audit
 from watchkeeper import naming
 
 pytestmark = pytest.mark.e2e
@@ -55,14 +56,22 @@ def good_row(stage: Stage) -> str:
     return ",".join("" if value != value else str(value) for value in row)
 
 
+def profile_objects(stage: Stage, key: str) -> dict[str, bytes]:
+    part = naming.parse_capture_key(stage.model.name, key).part_name
+    profiles = objects(stage, naming.profiles_prefix(stage.model.name))
+    return {name: body for name, body in profiles.items() if part in name}
+
+
 def profile_of(stage: Stage, key: str) -> dict[str, Any] | None:
-    capture = naming.parse_capture_key(stage.model.name, key)
-    found = [
-        body
-        for name, body in objects(stage, naming.profiles_prefix(stage.model.name)).items()
-        if capture.part_name in name
-    ]
+    found = list(profile_objects(stage, key).values())
     return json.loads(found[0]) if found else None
+
+
+def notify(stage: Stage, key: str, size: int = 1) -> None:
+    """The notice that S3 sends of a new capture, once more."""
+    captured = {"bucket": {"name": stage.bucket}, "object": {"key": key, "size": size}}
+    event = {"time": stage.cloud.now().isoformat(), "detail": captured}
+    stage.cloud.client("sqs").send_message(QueueUrl=queue_url(stage, "captured"), MessageBody=json.dumps(event))
 
 
 def queue_url(stage: Stage, name: str) -> str:
@@ -100,17 +109,25 @@ def test_repeated_and_reordered_notifications_change_nothing(stage: Stage) -> No
     keys = [put_capture(stage, record(good_row(stage))) for _ in range(3)]
     stage.cloud.advance(timedelta(minutes=2))
     before = objects(stage, naming.profiles_prefix(stage.model.name))
-    queue = queue_url(stage, "captured")
     # when
     for key in [*reversed(keys), *keys]:
-        event = {
-            "time": stage.cloud.now().isoformat(),
-            "detail": {"bucket": {"name": stage.bucket}, "object": {"key": key}},
-        }
-        stage.cloud.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(event))
+        notify(stage, key)
     stage.cloud.advance(timedelta(minutes=2))
     # then
     assert objects(stage, naming.profiles_prefix(stage.model.name)) == before
+
+
+def test_a_capture_too_large_for_a_function_is_profiled_by_spark_to_the_same_bytes(stage: Stage) -> None:
+    # given
+    key = put_capture(stage, b"\n".join([record(good_row(stage)), b"{not json", record(good_row(stage))]))
+    stage.cloud.advance(timedelta(minutes=2))
+    ((name, profile),) = profile_objects(stage, key).items()
+    stage.cloud.client("s3").delete_object(Bucket=stage.bucket, Key=name)
+    # when
+    notify(stage, key, size=5 << 30)
+    stage.until(lambda: bool(profile_objects(stage, key)), "profile made by Spark", 1)
+    # then
+    assert profile_objects(stage, key) == {name: profile}
 
 
 def test_a_handler_that_crashes_midway_is_tried_again_and_nothing_is_lost(stage: Stage) -> None:
@@ -178,6 +195,14 @@ def test_a_canary_that_trips_its_alarm_is_undone_and_the_version_rejected(stage:
         ModelPackageGroupName=stage.model.name, ModelApprovalStatus="Rejected"
     )["ModelPackageSummaryList"]
     assert number in [item["ModelPackageVersion"] for item in package]
+
+
+def test_afterwards_what_only_failures_need_was_used_and_no_call_was_denied(stage: Stage) -> None:
+    # when
+    unused = audit.unused_where_things_failed(stage)
+    # then
+    assert not unused, "\n" + "\n".join(unused)
+    assert audit.denied(stage) == []
 
 
 def register_broken_package(stage: Stage) -> int:

@@ -11,8 +11,11 @@ import pytest
 
 from cli.backtest import Outcome, Request, run, summary
 from cli.main import main
-from watchkeeper.backtest import Episode, episodes
+from watchkeeper.backtest import Episode, calibrated, episodes
+from watchkeeper.capture import Block
 from watchkeeper.errors import ConfigError, DatasetError
+from watchkeeper.profile import Baseline, Binning
+from watchkeeper.table import NumberColumn
 from watchkeeper.timeline import DROPPED, Timeline
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -209,6 +212,22 @@ def test_too_thin_windows_get_no_verdict_and_the_user_is_told(
 def test_episodes_are_runs_of_looks_in_alarm() -> None:
     assert episodes([False, True, True, False, True]) == (Episode(1, 2), Episode(4, 4))
     assert episodes([]) == ()
+
+
+@pytest.mark.parametrize(("windows", "rows", "chunk"), [(42, 100, 300), (300, 100, 500)])
+def test_windows_of_the_baseline_teach_in_chunks_as_the_baselines_job_cuts_them(
+    windows: int, rows: int, chunk: int
+) -> None:
+    # given windows with fewer rows than a look needs, few or many of them
+    parts = [stream(seed, days=1)[:rows] for seed in range(windows)]
+    blocks = [Block(rows, {"income": NumberColumn(part["income"].to_numpy())}, {}) for part in parts]
+    base = Baseline.build("m", "v1", START, Binning.fit(blocks[0].features, {}), blocks)
+    # when learned from, with 300 rows as the least that is looked at
+    known = calibrated(base, [base.observe(block) for block in blocks], minimum_rows=300)
+    # then the smallest size learned of is that of a chunk: of 300 rows at least, and one of 64 at most
+    smallest = min(known.sizes)
+    assert smallest == round(np.log2(chunk))
+    assert known.sizes[smallest].windows == windows * rows // chunk - 1  # the first has none before it
 
 
 def test_a_timeline_of_rows_leaves_out_what_fills_no_window_and_reads_its_clock_both_ways() -> None:

@@ -27,7 +27,7 @@ def base() -> Baseline:
 
 @pytest.fixture(scope="module")
 def learned(base: Baseline) -> Calibration:
-    return Calibration.learn(base, history(base, 60))
+    return Calibration.learn(base, history(base, 60), spans=(1,))
 
 
 def history(base: Baseline, windows: int, first: int = 100) -> Iterator[Profile]:
@@ -78,7 +78,7 @@ def test_a_lasting_difference_is_not_learned_as_noise(base: Baseline):
 def test_learning_in_one_go_or_window_by_window_is_the_same(base: Baseline):
     # given windows; when learned at once, and one by one
     profiles = list(history(base, 12))
-    whole = Calibration.learn(base, profiles)
+    whole = Calibration.learn(base, profiles, spans=(1,))
     grown, before = Calibration(base.id), base.empty()
     for profile in profiles:
         grown, before = grown.add(base, profile, before), before.merge(profile)

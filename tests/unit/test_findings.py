@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,7 +65,20 @@ def test_each_finding_has_a_verdict_and_a_score():
     drifted, healthy = findings().features
     assert (drifted.verdict, drifted.score) == (Verdict.DRIFT, pytest.approx(4))
     assert (healthy.verdict, healthy.score) == (Verdict.NO_DRIFT, 0)
-    assert findings().joint_score == pytest.approx(4)
+
+
+def test_what_only_the_predictions_show_of_several_columns_is_their_change():
+    # given findings about columns together: one that features show, one that needs the predictions
+    world = finding("income and age")
+    version = finding("income and predicted score", effect=0.1, through_predictions=True)
+    both = replace(findings(), features=(), predictions=(), joint=(world, version))
+
+    # when asked what changed; then each has its own
+    assert (both.changed_features, both.changed_predictions) == ((world,), (version,))
+    assert (both.feature_score, both.prediction_score) == (world.score, version.score)
+
+    # and where a column has drifted alone, it is named instead
+    assert findings().changed_features == findings().drifted
 
 
 def test_findings_of_the_first_format_are_read():

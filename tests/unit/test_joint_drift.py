@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from tests.unit.drift_support import AT, baseline, block, linked, look, monitor
-from watchkeeper.drift import compare
+from watchkeeper.drift import compare, suspect_version
 from watchkeeper.drift.joint import Joint
 from watchkeeper.drift.look import Look
 from watchkeeper.findings import Verdict
@@ -37,16 +37,34 @@ def test_a_changed_correlation_is_found_although_no_column_changed():
     pair = findings.drifted_joint[-1]
     assert (pair.feature, pair.statistic, pair.direction) == ("x and y", "correlation", "down")
     assert pair.effect == pytest.approx(0.3, abs=0.07)
-    assert findings.joint_score > 1
+    assert findings.changed_features == (pair,)
+    assert (findings.feature_score > 1, findings.prediction_score) == (True, 0)
 
 
 def test_predictions_that_leave_their_features_are_found_at_once(base: Baseline):
     # given a model whose scores are a twentieth of a deviation off for the same features; when looked at
     findings = look(base, linked(1000, 3, score_moved=0.1))
 
-    # then no column alone is sure, but together they are
+    # then it is seen in all columns together
     assert [finding.statistic for finding in findings.drifted_joint] == ["together"]
     assert "predicted score" in findings.drifted_joint[0].summary
+
+    # and that is the version's doing: the features go together as before
+    assert findings.drifted_joint[0].through_predictions
+    assert (findings.changed_features, findings.feature_score) == ((), 0)
+    assert suspect_version(findings)
+
+
+def test_features_that_move_together_are_the_worlds_doing_though_predictions_follow_them(base: Baseline):
+    # given two features that each are a twenty-fifth of a deviation off, in a way that they hardly ever are together
+    window = linked(4000, 8)
+    x, y = (window.features[name].values for name in ("x", "y"))
+    apart = {"x": NumberColumn(x + 0.04), "y": NumberColumn(y - 0.04)}
+
+    # when looked at; then it is found without the predictions' help
+    findings = look(base, block({**window.features, **apart}, window.predictions))
+    assert [finding.statistic for finding in findings.changed_features] == ["together"]
+    assert not suspect_version(findings)
 
 
 def test_t_squared_is_hotellings(base: Baseline):

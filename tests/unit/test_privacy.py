@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.unit.drift_support import look
 from watchkeeper.capture import Block
 from watchkeeper.errors import ProfileError
 from watchkeeper.profile import Baseline, Binning
 from watchkeeper.profile.privacy import noised
-from watchkeeper.table import CategoryColumn, NumberColumn
+from watchkeeper.table import CategoryColumn, NumberColumn, TimeColumn
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -22,7 +23,11 @@ def block(rows: int, seed: int, *, new: str | None = None) -> Block:
     homes = list(random.choice(["rent", "own"], rows))
     if new:
         homes[0] = new
-    features = {"income": NumberColumn(random.normal(50, 10, rows)), "home": CategoryColumn.of(homes)}
+    features = {
+        "income": NumberColumn(random.normal(50, 10, rows)),
+        "home": CategoryColumn.of(homes),
+        "asked": TimeColumn(1.8e9 + random.uniform(0, 1e6, rows)),
+    }
     return Block(rows, features, {})
 
 
@@ -33,7 +38,7 @@ def baseline() -> Baseline:
 
 
 def test_noise_on_each_count_is_two_sided_geometric_with_its_share_of_epsilon(baseline: Baseline) -> None:
-    # given large counts, so that none is cut at zero, and two columns and the number of rows to share epsilon
+    # given large counts, so that none is cut at zero, and three columns and the number of rows to share epsilon
     profile = baseline.observe(block(200_000, seed=2))
     counts = profile.layout.sections["counts"]
     large = profile.vector[counts] > 1000
@@ -42,9 +47,9 @@ def test_noise_on_each_count_is_two_sided_geometric_with_its_share_of_epsilon(ba
     noise = np.concatenate(
         [(noised(profile, 1.0, random).vector[counts] - profile.vector[counts])[large] for _ in range(50)]
     )
-    # then it is discrete Laplace with epsilon 1/3 each
+    # then it is discrete Laplace with epsilon 1/4 each
     values = np.arange(-8, 9)
-    shares = stats.dlaplace.pmf(values, 1 / 3)
+    shares = stats.dlaplace.pmf(values, 1 / 4)
     observed = [np.count_nonzero(noise == value) for value in values]
     found = [*observed, len(noise) - sum(observed)]
     due = np.append(shares, 1 - shares.sum()) * len(noise)
@@ -61,6 +66,23 @@ def test_nothing_else_of_the_rows_is_in_it(baseline: Baseline) -> None:
     assert private.features["income"].tally.extremes.tolist() == [np.inf, -np.inf]
     assert private.joint is None or not private.joint.products.any()
     assert private.unreadable == 0
+
+
+def test_extremes_that_are_kept_back_are_unknown_and_a_look_says_what_it_can(baseline: Baseline) -> None:
+    # given rows far outside the baseline's range, with noise
+    far = {
+        "income": NumberColumn(np.full(2000, 1e6)),
+        **{k: block(2000, seed=7).features[k] for k in ("home", "asked")},
+    }
+    private = noised(baseline.observe(Block(2000, far, {})), 1.0)
+    # when
+    findings = look(baseline, private)
+    # then the extremes are not infinite numbers but unknown, and the words do without them
+    income, asked = private.features["income"], private.features["asked"]
+    assert (income.least, income.greatest, asked.earliest, asked.latest) == (None, None, None, None)
+    words = {finding.feature: finding.summary for finding in findings.drifted}
+    assert "outside the baseline's range" in words["income"]
+    assert not {"inf", "None", "nan"} & set(words["income"].replace("(", " ").replace(")", " ").split())
 
 
 def test_it_merges_with_other_profiles_and_still_describes_them(baseline: Baseline) -> None:

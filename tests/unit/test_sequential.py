@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.unit.drift_support import baseline, block, monitor
 from watchkeeper.drift import Increment, compare_scales
-from watchkeeper.drift.sequential import SCALES, closing
+from watchkeeper.drift.budget import SCALES
+from watchkeeper.drift.sequential import closing
 from watchkeeper.errors import ProfileError
 from watchkeeper.findings import Verdict
 from watchkeeper.profile import Baseline
@@ -32,11 +36,11 @@ def rows(n: int, seed: int, move: float = 0.0):
     return block(features | {"c": CategoryColumn(random.integers(0, 4, n).astype(np.int32), ("a", "b", "c", "d"))})
 
 
-def hours(base: Baseline, moves: list[float], n: int = 500) -> list[Increment]:
+def hours(base: Baseline, moves: list[float], n: int = 500, seed: int = 100) -> list[Increment]:
     """One increment an hour up to END, with these moves of the first column's mean."""
     first = END - len(moves) * HOUR
     return [
-        Increment(first + place * HOUR, first + (place + 1) * HOUR, base.observe(rows(n, 100 + place, move)))
+        Increment(first + place * HOUR, first + (place + 1) * HOUR, base.observe(rows(n, seed + place, move)))
         for place, move in enumerate(moves)
     ]
 
@@ -70,6 +74,47 @@ def test_what_no_hour_shows_their_merge_does(base: Baseline):
     assert merged.verdict is Verdict.DRIFT
     assert [finding.feature for finding in merged.drifted] == ["n0"]
     assert merged.drifted[0].span in {8 * HOUR, 16 * HOUR, 32 * HOUR}
+
+
+def verdicts(base: Baseline, increments: list[Increment], scales: tuple[int, ...], alpha: float) -> Iterator[bool]:
+    """Whether each hour's look finds drift."""
+    for place in range(len(increments)):
+        seen = increments[max(0, place + 1 - max(scales)) : place + 1]
+        yield compare_scales(base, seen, monitor(alpha), scales=scales).verdict is Verdict.DRIFT
+
+
+@pytest.mark.parametrize(
+    ("what", "move"), [("slow", lambda hour: 0.003 * hour), ("small", lambda hour: 0.1), ("large", lambda hour: 0.4)]
+)
+def test_merges_find_slow_and_small_changes_sooner_and_large_ones_as_soon(
+    base: Baseline, what: str, move: Callable[[int], float]
+):
+    # given streams that begin to change
+    streams = [hours(base, [move(hour) for hour in range(64)], seed=10_000 * run) for run in range(1, 6)]
+
+    # when each hour is looked at alone, and all lengths at the same budget
+    alone, merged = (
+        median(
+            next((hour for hour, found in enumerate(verdicts(base, stream, scales, 0.001)) if found), 64)
+            for stream in streams
+        )
+        for scales in ((1,), SCALES)
+    )
+
+    # then the median delay is shorter, or where an hour is enough, the same
+    assert merged == alone == 0 if what == "large" else merged < 0.75 * alone
+
+
+def test_merges_raise_no_more_false_alarms_than_their_budget_and_single_hours(base: Baseline):
+    # given healthy streams
+    streams = [hours(base, [0.0] * 64, seed=10_000 * run) for run in range(11, 15)]
+
+    # when each hour is looked at alone, and all lengths at the same budget
+    alone, merged = (sum(sum(verdicts(base, stream, scales, 0.02)) for stream in streams) for scales in ((1,), SCALES))
+
+    # then alarms are as rare as allowed
+    assert merged <= stats.binom.ppf(0.99, 4 * 64, 0.02)
+    assert merged <= alone
 
 
 def test_since_when_is_about_when_it_began(base: Baseline):

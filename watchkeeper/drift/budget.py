@@ -21,6 +21,8 @@ from numpy.typing import ArrayLike
 
 from watchkeeper.drift.tails import SMALLEST, Floats
 
+SCALES = (1, 2, 4, 8, 16, 32)
+"""Lengths of the merges that are looked at, in increments of time; each has an equal part of the budget."""
 _LARGEST_P = 0.99
 """A discrete p-value of exactly 1 would cancel any evidence beside it."""
 _LINEAR_BELOW = 1e-12

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from watchkeeper import jsonio
-from watchkeeper.drift.budget import Family
+from watchkeeper.drift.budget import SCALES, Family
 from watchkeeper.drift.dispersion import INDEPENDENT, Dispersion, Dispersions
 from watchkeeper.drift.look import Look
 from watchkeeper.drift.tails import Floats
@@ -31,6 +31,8 @@ MOST_WINDOWS = 200
 """Windows of a size after which it is frozen: with hourly looks over a day's rows, 200 days."""
 LEAST_WINDOWS = 8
 """Of fewer, a variance is not known well enough to be of use."""
+MOST_CHUNKS = 64
+"""Chunks of a baseline: enough to learn from, few enough to be quick about it."""
 _NEAR = 1.0
 """Sizes whose binary logarithms differ by less than this speak for each other."""
 
@@ -88,12 +90,13 @@ class Calibration:
     sizes: Mapping[int, Size] = field(default_factory=dict)
 
     @classmethod
-    def learn(cls, baseline: Baseline, profiles: Iterable[Profile], spans: Sequence[int] = (1,)) -> Calibration:
+    def learn(cls, baseline: Baseline, profiles: Iterable[Profile], spans: Sequence[int] = SCALES) -> Calibration:
         """Learn from the profiles of healthy rows in order of time: the baseline's own chunks, or past increments.
 
         Parameters
         ----------
-        spans : how many profiles make a window; more than one when windows of several lengths are looked at
+        spans : how many profiles make a window: by default as many as the lengths that are looked at, for merges of
+            dependent rows vary more than single windows tell
         """
         parts = [profile for profile in profiles if profile.rows]
         learned = cls(baseline.id)
@@ -202,6 +205,11 @@ class Calibration:
     def _plus(self, size: Size) -> Calibration:
         known = self.sizes.get(size.log2_rows)
         return Calibration(self.baseline, {**self.sizes, size.log2_rows: known.plus(size) if known else size})
+
+
+def chunk_rows(rows: int, minimum_rows: int) -> int:
+    """Rows of each chunk of a baseline: as few as a look may have, but not so few that there are too many chunks."""
+    return max(minimum_rows, math.ceil(rows / MOST_CHUNKS))
 
 
 def _bucket(rows: int) -> int:

@@ -8,7 +8,7 @@ the aspects that give the evidence is large enough to matter; likewise several c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watchkeeper.drift import budget, statistics, wording
@@ -155,7 +155,10 @@ def _judge(look: Look, dispersions: Dispersions, alpha: float, start: datetime, 
     total = sum(evidence.term for _, evidence in weighed) + sum(aspect.term for aspect in together)
     several = [finding.corrected_p for finding in (*features, *predictions, *joint)]
     if several and min(several) >= alpha > budget.p_value(total):
-        joint.append(_diffuse(weighed, budget.p_value(total), look, start, end))
+        of_features = sum(evidence.term for pair, evidence in weighed if not pair.predicted)
+        of_features += sum(aspect.term for aspect in look.features_together(dispersions))
+        diffuse = _diffuse(weighed, budget.p_value(total), look, start, end)
+        joint.append(replace(diffuse, through_predictions=budget.p_value(of_features) >= alpha))
     return _Judged(tuple(features), tuple(predictions), tuple(joint))
 
 
@@ -216,9 +219,16 @@ def _joint(
                 baseline_n=look.joint.m,
                 since=start if drifted else None,
                 span=end - start,
+                through_predictions=drifted and not _shown_by_features(look, aspect.name, dispersions, alpha),
             )
         )
     return found
+
+
+def _shown_by_features(look: Look, name: str, dispersions: Dispersions, alpha: float) -> bool:
+    """Whether the features together give the evidence by themselves, at the same weight."""
+    alone = [aspect for aspect in look.features_together(dispersions) if aspect.name == name]
+    return bool(alone) and _Evidence.of(alone, alpha).drifted(alpha)
 
 
 def _diffuse(

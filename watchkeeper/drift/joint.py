@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,6 +54,7 @@ class Joint:
     covariance : of the scores in the baseline; the matrices are of shape (columns kept, columns kept)
     variance : n times the variance of each estimated correlation
     skewness : of the scores in the baseline, of shape (columns kept,)
+    predicted : whether the last column is the prediction
     """
 
     names: tuple[str, ...]
@@ -67,6 +68,7 @@ class Joint:
     correlation: Floats
     variance: Floats
     skewness: Floats
+    predicted: bool
 
     @classmethod
     def of(
@@ -103,6 +105,27 @@ class Joint:
             correlation=_correlation(_covariance(other)[square]),
             variance=_variance(law)[square],
             skewness=skewness[places],
+            predicted=bool(law.binning.predicted and kept[-1]),
+        )
+
+    @property
+    def features(self) -> Joint | None:
+        """The same without the prediction; None when that leaves no two columns."""
+        if not self.predicted:
+            return self
+        if len(self.names) <= 2:
+            return None
+        return replace(
+            self,
+            names=self.names[:-1],
+            places=self.places[:-1],
+            moved=self.moved[:-1],
+            covariance=self.covariance[:-1, :-1],
+            window_correlation=self.window_correlation[:-1, :-1],
+            correlation=self.correlation[:-1, :-1],
+            variance=self.variance[:-1, :-1],
+            skewness=self.skewness[:-1],
+            predicted=False,
         )
 
     @property

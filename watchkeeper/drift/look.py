@@ -122,6 +122,11 @@ class Look:
                 found[place] = _time_aspects(pair.window, pair.reference, weights)
         return [*found, [] if self.joint is None else self.joint.aspects(weights, dispersions)]
 
+    def features_together(self, dispersions: Dispersions = INDEPENDENT) -> list[Aspect]:
+        """What the features alone show of all that is tested in all columns together."""
+        alone = None if self.joint is None else self.joint.features
+        return [] if alone is None else alone.aspects(self._weights()[0], dispersions)
+
     def _weights(self) -> tuple[dict[Family, float], Floats]:
         """Weight of each family's test of one column, and of the single levels of each categorical one."""
         numbers, categories = self.numbers, self.categories

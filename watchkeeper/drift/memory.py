@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchkeeper import jsonio
+from watchkeeper.drift.budget import SCALES
 from watchkeeper.drift.calibration import Calibration
-from watchkeeper.drift.sequential import SCALES, Increment, ScaleLook, combined, look_at_scales
+from watchkeeper.drift.sequential import Increment, ScaleLook, combined, look_at_scales
 from watchkeeper.errors import ProfileError
 from watchkeeper.findings import Findings, Verdict
 from watchkeeper.profile import Baseline, Profile

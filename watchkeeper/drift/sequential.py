@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from watchkeeper.drift.budget import SCALES
 from watchkeeper.drift.calibration import Calibration
 from watchkeeper.drift.compare import LARGEST_ALPHA, alpha_per_look, compare
 from watchkeeper.errors import ProfileError
@@ -21,8 +22,6 @@ from watchkeeper.findings import Finding, Findings, Verdict
 from watchkeeper.profile import Baseline, Profile, merge_all
 from watchkeeper.spec import DriftMonitor
 
-SCALES = (1, 2, 4, 8, 16, 32)
-"""Lengths of the merges, in increments."""
 _TURNS = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -76,9 +76,8 @@ def _number_words(
     outside_before = (reference.below + reference.above) / max(reference.present, 1)
     if aspect.name == Family.RANGE:
         direction = "up" if window.above > window.below else "down"
-        return Wording(
-            aspect.name, direction, f"{_percent(outside)} outside the baseline's range ({_extremes(window, reference)})"
-        )
+        ends = _extremes(window, reference)
+        return Wording(aspect.name, direction, f"{_percent(outside)} outside the baseline's range{ends}")
     mean, mean_before, deviation = window.mean, reference.mean, reference.deviation
     if mean is None or mean_before is None or deviation is None:
         return Wording("values", "", "no values to compare")
@@ -130,7 +129,10 @@ def _faults(profile: ColumnProfile) -> int:
 
 
 def _extremes(window: NumberProfile, reference: NumberProfile) -> str:
-    return f"{reference.least:.4g} to {reference.greatest:.4g} → {window.least:.4g} to {window.greatest:.4g}"
+    """Both ranges in brackets; nothing where privacy noise keeps one back."""
+    ranges = [(side.least, side.greatest) for side in (reference, window)]
+    known = [f"{least:.4g} to {greatest:.4g}" for least, greatest in ranges if least is not None is not greatest]
+    return f" ({' → '.join(known)})" if len(known) == len(ranges) else ""
 
 
 def _share_words(name: str, before: float, after: float) -> Wording:

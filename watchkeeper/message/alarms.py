@@ -111,15 +111,15 @@ def _raised(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> 
 
 
 def _drift(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> Message:
-    drifted = evidence.findings.drifted or evidence.findings.drifted_joint if evidence else ()
+    drifted = evidence.findings.changed_features if evidence else ()
     names = [finding.feature for finding in drifted]
     name = f"drift in {listed(names, SUBJECT_NAMES_ROOM)}" if names else "drift"
     return _evident(spec, change, evidence, name, drifted, causes(drifted), _retraining(spec))
 
 
 def _prediction_drift(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> Message:
-    drifted = evidence.findings.drifted_predictions if evidence else ()
-    features = evidence.findings.drifted if evidence else ()
+    drifted = evidence.findings.changed_predictions if evidence else ()
+    features = evidence.findings.changed_features if evidence else ()
     if features:
         cause = f"The features that drifted with them: {listed([f.feature for f in features], 60)}."
     else:
@@ -128,7 +128,7 @@ def _prediction_drift(spec: ModelSpec, change: AlarmChange, evidence: Evidence |
 
 
 def _suspect(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> Message:
-    text, drifted = TEXTS[change.kind], evidence.findings.drifted_predictions if evidence else ()
+    text, drifted = TEXTS[change.kind], evidence.findings.changed_predictions if evidence else ()
     version = f" {evidence.findings.version}" if evidence else ""
     return _evident(spec, change, evidence, f"new version{version} suspect", drifted, [text.cause], text.now)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
@@ -68,9 +67,7 @@ def domain(binning: CategoryBinning, column: CategoryProfile, allowed: Collectio
 def extremes(column: NumberProfile) -> tuple[float, float] | None:
     """Least and greatest number; None where there is none, or where a profile with privacy noise keeps them back."""
     least, greatest = column.least, column.greatest
-    if least is None or greatest is None or not (math.isfinite(least) and math.isfinite(greatest)):
-        return None
-    return least, greatest
+    return None if least is None or greatest is None else (least, greatest)
 
 
 def cumulative(binning: NumberBinning, column: NumberProfile) -> Cumulative | None:

@@ -97,8 +97,9 @@ def _level_scores(binning: CategoryBinning, column: CategoryColumn) -> tuple[int
     if binning.rare or not binning.complete:
         return (0,) * binning.slots
     slot_of = {name: slot for slot, name in enumerate(binning.levels)}
-    slots = np.array([*(slot_of.get(level, binning.slots - 1) for level in column.levels), -1], np.int64)[column.codes]
-    rows = np.bincount(slots[slots >= 0], minlength=binning.slots).astype(np.float64)
+    slots = np.array([slot_of.get(level, binning.slots - 1) for level in column.levels], np.int64)
+    of_levels = np.bincount(column.codes[column.codes >= 0], minlength=len(slots))
+    rows = np.bincount(slots, weights=of_levels, minlength=binning.slots)
     by_name = sorted(range(len(binning.levels)), key=lambda slot: _natural(binning.levels[slot]))
     ordered = np.array([*by_name, binning.slots - 1])
     scores = dict(zip(ordered.tolist(), _normal_scores(rows[ordered]), strict=False))

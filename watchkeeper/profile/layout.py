@@ -47,6 +47,16 @@ class Tally:
     extremes: Floats = field(default_factory=lambda: no_extremes(1)[0])
     names: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def least(self) -> float | None:
+        """The least value; None where there is none, or where privacy noise keeps it back."""
+        return _finite(self.extremes[0])
+
+    @property
+    def greatest(self) -> float | None:
+        """The greatest value; None likewise."""
+        return _finite(self.extremes[1])
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Tally)
@@ -116,20 +126,23 @@ def no_extremes(columns: int) -> Floats:
     return np.tile([np.inf, -np.inf], (columns, 1))
 
 
+def _finite(extreme: np.float64) -> float | None:
+    return float(extreme) if np.isfinite(extreme) else None
+
+
 @dataclass(frozen=True)
 class Scratch:
     """Arrays that every column's counting uses again: new ones would cost more than the arithmetic.
 
     Attributes
     ----------
-    positions : float64; `places`, `cells` : int64; `inside`, `under` : bool, all of shape (rows at once,)
+    positions : float64; `places`, `cells` : int64; `outside` : bool, all of shape (rows at once,)
     """
 
     positions: Floats
     places: Integers
     cells: Integers
-    inside: NDArray[np.bool_]
-    under: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
 
     @classmethod
     def of(cls, rows: int) -> Scratch:
@@ -138,6 +151,5 @@ class Scratch:
             positions=np.empty(rows),
             places=np.empty(rows, np.int64),
             cells=np.empty(rows, np.int64),
-            inside=np.empty(rows, bool),
-            under=np.empty(rows, bool),
+            outside=np.empty(rows, bool),
         )

@@ -219,13 +219,13 @@ class NumberProfile:
 
     @property
     def least(self) -> float | None:
-        """The least finite value."""
-        return float(self.tally.extremes[0]) if self.present else None
+        """The least finite value; None where there is none, or where privacy noise keeps it back."""
+        return self.tally.least
 
     @property
     def greatest(self) -> float | None:
-        """The greatest finite value."""
-        return float(self.tally.extremes[1]) if self.present else None
+        """The greatest finite value; None where there is none, or where privacy noise keeps it back."""
+        return self.tally.greatest
 
     def bin_means(self) -> Floats:
         """Mean of the values in each bin, float64 of shape (bins,); NaN in an empty bin. Right to half a unit."""

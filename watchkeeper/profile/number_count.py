@@ -1,6 +1,6 @@
 """Counting a numeric column's rows: the one hot loop of profiling.
 
-On the grid a row costs a subtraction, a multiplication, two comparisons, a shift and two histograms over cells; cells
+On the grid a row costs a subtraction, a multiplication, a comparison, a shift and two histograms over cells; cells
 become bins once a block. Rows that are off the grid (missing, infinite, in the tails or beyond), and all rows of a
 column without one, are searched. Every float here is an integer below 2**53, so each sum is exact, whatever its order.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.profile.layout import Floats, Integers, Scratch, Tally
 from watchkeeper.profile.number import CELL_BITS, LARGEST, SQUARE_BITS, Grid, NumberBinning
@@ -36,6 +37,9 @@ class NumberCounter:
         if grid is not None:
             self._rows_of_cells = np.zeros(grid.cells + 1, np.int64)
             self._units_of_cells = np.zeros(grid.cells + 1)
+            self._top = np.float64(grid.top).view(np.uint64)
+            unit = float(np.ldexp(1.0, binning.exponents[0]))
+            self._span = binning.start, binning.start + grid.top * unit
             if scores is not None:
                 self._cell_scores = np.append(scores[grid.first + _bins_of_cells(grid)], 0.0)
 
@@ -53,7 +57,7 @@ class NumberCounter:
             return
         size = len(values)
         positions, places, cells = scratch.positions[:size], scratch.places[:size], scratch.cells[:size]
-        off = self._off_grid(values, positions, scratch, float(grid.top))
+        off = self._off_grid(values, positions, scratch.outside[:size])
         positions[off] = grid.cells << CELL_BITS  # a cell of their own, which is not read
         np.copyto(places, positions, casting="unsafe")
         np.right_shift(places, CELL_BITS, out=cells)
@@ -64,20 +68,21 @@ class NumberCounter:
             np.take(self._cell_scores, cells, out=row_scores, mode="clip")
         if len(off):
             self._search(values[off], off, row_scores)
-        if len(off) < size:
+        extremes = self._tally.extremes
+        if len(off) < size and (extremes[0] > self._span[0] or extremes[1] < self._span[1]):
             _widen(self._tally, values)
 
-    def _off_grid(self, values: Floats, positions: Floats, scratch: Scratch, top: float) -> Integers:
-        """Fill `positions` with each row's place on the grid, in units; return the rows that are not on it."""
-        inside, under = scratch.inside[: len(values)], scratch.under[: len(values)]
+    def _off_grid(self, values: Floats, positions: Floats, outside: NDArray[np.bool_]) -> Integers:
+        """Fill `positions` with each row's place on the grid, in units; return the rows that are not on it.
+
+        The bits of floats from 0 up are in the floats' order, and those of negative ones and NaN lie beyond: a single
+        comparison of bits tells.
+        """
         with np.errstate(invalid="ignore", over="ignore"):
             np.subtract(values, self._binning.start, out=positions)
             np.multiply(positions, self._inverses[0], out=positions)
-            np.greater_equal(positions, 0.0, out=inside)
-            np.less(positions, top, out=under)
-        np.logical_and(inside, under, out=inside)
-        np.logical_not(inside, out=inside)
-        return np.flatnonzero(inside)
+        np.greater_equal(positions.view(np.uint64), self._top, out=outside)
+        return np.flatnonzero(outside)
 
     def _search(self, values: Floats, rows: Integers | slice, row_scores: Floats | None) -> None:
         """Count values by search; `rows` are their places in `row_scores`."""

@@ -36,7 +36,7 @@ def fit(column: NumberColumn) -> NumberBinning:
         values = np.sort(column.values[np.abs(column.values) <= LARGEST]) + 0.0  # -0.0 and 0.0 are one value
     if not len(values):
         return unknown()
-    distinct = np.unique(values)
+    distinct = values[_starts(values)]
     single = len(distinct) <= MOST_VALUES
     tail = 0 if single else len(values) // TAIL
     low, high = float(values[tail]), float(values[len(values) - 1 - tail])
@@ -106,9 +106,15 @@ def _units(values: Floats, start: float, exponent: int) -> Integers:
 
 def _coarse(central: Floats, cells: Integers) -> bool:
     """Whether a cell with different values in it holds more than a bin's share."""
-    found, starts, rows = np.unique(cells, return_index=True, return_counts=True)
+    starts = _starts(cells)
+    rows = np.diff(starts, append=len(cells))
     mixed = central[starts] != central[starts + rows - 1]
-    return bool(len(found)) and bool(np.any(rows[mixed] * CENTRAL_BINS > len(central)))
+    return bool(np.any(rows[mixed] * CENTRAL_BINS > len(central)))
+
+
+def _starts(ordered: Floats | Integers) -> Integers:
+    """Where each different value of sorted ones begins."""
+    return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
 
 def _searched(

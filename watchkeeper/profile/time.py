@@ -59,13 +59,13 @@ class TimeProfile:
 
     @property
     def earliest(self) -> datetime | None:
-        """The first moment."""
-        return datetime.fromtimestamp(float(self.tally.extremes[0]), UTC) if self.present else None
+        """The first moment; None where there is none, or where privacy noise keeps it back."""
+        return _moment(self.tally.least)
 
     @property
     def latest(self) -> datetime | None:
-        """The last moment."""
-        return datetime.fromtimestamp(float(self.tally.extremes[1]), UTC) if self.present else None
+        """The last moment; None where there is none, or where privacy noise keeps it back."""
+        return _moment(self.tally.greatest)
 
 
 @dataclass(frozen=True)
@@ -121,3 +121,7 @@ class TimeCounter:
         """Write all that was counted into a tally of none."""
         tally.counts[:] = self._tally.counts
         tally.extremes[:] = self._tally.extremes
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

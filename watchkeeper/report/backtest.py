@@ -114,7 +114,7 @@ def _scores(findings: Findings) -> dict[str, float]:
 
 
 def _score(findings: Findings) -> float:
-    return max(findings.feature_score, findings.prediction_score, findings.joint_score)
+    return max(findings.feature_score, findings.prediction_score)
 
 
 def _grouped(looks: Sequence[Look]) -> list[Sequence[Look]]:
