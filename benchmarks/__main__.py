@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("stack", "speed", "verdicts")
+PARTS = ("stack", "speed", "scale", "verdicts")
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     options.add_argument("part", nargs="+", choices=[*PARTS, "all"])
     options.add_argument("--no-demo", action="store_true", help="stack: leave out the demo (3 minutes)")
     options.add_argument(
-        "--quick", action="store_true", help="speed: 100,000 rows once, to see whether all of it works"
+        "--quick", action="store_true", help="speed, scale: 100,000 rows once, to see whether all of it works"
     )
     options.add_argument("--no-peers", action="store_true", help="speed, verdicts: ours and the floor alone")
     options.add_argument("--windows", type=int, default=200, help="verdicts: windows of each scenario")
@@ -36,6 +36,10 @@ def main() -> None:
             from benchmarks.speed import report
 
             text = report.measure(chosen.quick, chosen.repeats, with_peers=not chosen.no_peers)
+        elif part == "scale":
+            from benchmarks.scale import report as scale
+
+            text = scale.measure(chosen.quick)
         else:
             from benchmarks.verdicts import report as verdicts
 

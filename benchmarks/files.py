@@ -41,21 +41,22 @@ def write_capture(table: pd.DataFrame, path: Path, seed: int) -> None:
         for start in range(0, len(table), _CHUNK):
             part = table.iloc[start : start + _CHUNK]
             seconds = (np.arange(start, start + len(part)) * 3600 // len(table)).astype("timedelta64[s]")
-            ids = _ids(rng, len(part))
-            fields = (
-                _csv_rows(part),
-                _text(part["score"]),
-                ids,
-                pc.utf8_slice_codeunits(ids, 0, 13),
-                pc.strftime(pa.array(_START + seconds), format="%Y-%m-%dT%H:%M:%SZ"),
-            )
-            pieces: list[object] = [_RECORD[0]]
-            for field, after in zip(fields, _RECORD[1:], strict=True):
-                pieces += [field, after]
-            file.write(_bytes(pc.binary_join_element_wise(*pieces, "")))
+            times = pc.strftime(pa.array(_START + seconds), format="%Y-%m-%dT%H:%M:%SZ")
+            file.write(records(csv_rows(part), _text(part["score"]), times, rng))
 
 
-def _csv_rows(table: pd.DataFrame) -> pa.Array:
+def records(requests: pa.Array, answers: pa.Array, times: pa.Array, rng: np.random.Generator) -> memoryview:
+    """Capture records of these bodies."""
+    ids = _ids(rng, len(requests))
+    fields = requests, answers, ids, pc.utf8_slice_codeunits(ids, 0, 13), times
+    pieces: list[object] = [_RECORD[0]]
+    for field, after in zip(fields, _RECORD[1:], strict=True):
+        pieces += [field, after]
+    return _bytes(pc.binary_join_element_wise(*pieces, ""))
+
+
+def csv_rows(table: pd.DataFrame) -> pa.Array:
+    """The features of each row as a request."""
     return pc.binary_join_element_wise(*(_text(table[name]) for name in FEATURES), ",")
 
 

@@ -39,7 +39,7 @@ from watchkeeper.spec import InputFormat, ModelSpec, deployed_spec
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn, concatenate
 from watchkeeper.trainingset import MANIFEST, Manifest, Split
 
-SAMPLE_CELLS = 4_000_000
+SAMPLE_CELLS = 2_000_000
 """Bins are fitted on a sample of about so many values, held by the driver; the reference counts all rows."""
 VERIFIED_ROWS = 20
 MOST_STRETCHES = 64

@@ -27,5 +27,6 @@ def arguments(required: Sequence[str], optional: Sequence[str] = ()) -> dict[str
 
 
 def session(name: str) -> SparkSession:
-    """The Spark session. Times are UTC throughout."""
-    return SparkSession.builder.appName(name).config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    """The Spark session. Times are UTC throughout, and each of the executors' tasks has one thread."""
+    settings = {"spark.sql.session.timeZone": "UTC", "spark.executorEnv.OPENBLAS_NUM_THREADS": "1"}
+    return SparkSession.builder.appName(name).config(map=settings).getOrCreate()

@@ -118,6 +118,7 @@ class PythonFunction(Construct):
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_METRICS_NAMESPACE": naming.NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
+                "OPENBLAS_NUM_THREADS": "1",  # a second thread spins, at twice the CPU for 100 features
                 **(environment or {}),
             },
         )

@@ -139,7 +139,8 @@ def test_functions_are_pinned_traced_and_logged_to_a_group_that_forgets(shipped:
     for properties in (function["Properties"] for function in functions):
         assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
         assert properties["TracingConfig"] == {"Mode": "Active"}
-        assert properties["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == "Watchkeeper"
+        variables = properties["Environment"]["Variables"]
+        assert (variables["POWERTOOLS_METRICS_NAMESPACE"], variables["OPENBLAS_NUM_THREADS"]) == ("Watchkeeper", "1")
         group = groups[text(properties["LoggingConfig"]["LogGroup"]).strip("<>")]
         assert group["Properties"]["RetentionInDays"] == 90
 
