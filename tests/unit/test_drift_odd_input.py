@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.drift_support import baseline, block, linked, look
 from watchkeeper.capture import Block
 from watchkeeper.drift import Calibration
-from watchkeeper.findings import Findings, Verdict
+from watchkeeper.errors import BaselineError
+from watchkeeper.findings import Findings, Share, Verdict
 from watchkeeper.profile import Baseline, merge_all
-from watchkeeper.table import CategoryColumn, Column, NumberColumn
+from watchkeeper.spec import Kind
+from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn, column
 
 NAN = np.nan
 
@@ -93,6 +95,64 @@ def test_a_hundred_thousand_categories_are_one_new_level_or_many(base: Baseline)
     # then that column alone has drifted
     assert [finding.feature for finding in findings.drifted] == ["c"]
     assert findings.drifted[0].statistic == "new categories"
+
+
+def test_a_baseline_of_a_hundred_thousand_categories_takes_new_ones_as_usual():
+    # given a column that is another in every row, as an id is, and other rows of its kind
+    def ids(rows: int, first: int) -> Block:
+        names = tuple(f"id-{place}" for place in range(first, first + rows))
+        return block({"c": CategoryColumn(np.arange(rows, dtype=np.int32), names)})
+
+    odd = baseline(ids(100_000, 0))
+
+    # when looked at; then names that were never seen are what such a column always brings
+    assert look(odd, ids(2000, 100_000)).verdict is Verdict.NO_DRIFT
+
+
+def test_values_of_mixed_types_are_counted_as_wrong_and_the_rest_is_judged(base: Baseline):
+    # given a number that is sometimes a word, a truth value or a list, as raw requests may hold it
+    random = np.random.default_rng(4)
+    raw: list[object] = random.normal(0, 1, 900).tolist() + ["n/a?", [1], {"a": 1}] * 30 + [None] * 10
+    window = block({"x": column(Kind.NUMBER, raw), "c": CategoryColumn.of(["a", "b", "c", "a"] * 250)})
+
+    # when looked at
+    findings = look(base, window)
+
+    # then the column has drifted for its types, not for its values
+    x = next(finding for finding in findings.features if finding.feature == "x")
+    assert (x.drifted, x.statistic) == (True, "wrong type")
+    assert x.summary == "wrong type 0 % → 9 %"
+    assert Findings.from_json(findings.to_json()) == findings
+
+
+@pytest.mark.parametrize("level", ["é", "e\u0301", "日本", "\u202eabc", "👩‍👩‍👧", "\x00", "<b>&amp;</b>", " ", "null"])
+def test_any_text_is_a_category(level: str):
+    # given a baseline with that level, a window like it, and one in which it is all there is
+    usual = ["a", "b", level] * 200
+    odd = baseline(block({"c": CategoryColumn.of(usual)}))
+    changed = look(odd, block({"c": CategoryColumn.of([level] * 300)}))
+
+    # when looked at; then the one is healthy, and the other says that this level has grown
+    assert look(odd, block({"c": CategoryColumn.of(usual[:300])})).verdict is Verdict.NO_DRIFT
+    assert Share(level, pytest.approx(1 / 3), 1.0) in changed.drifted[0].shares
+    assert Findings.from_json(changed.to_json()) == changed
+
+
+def test_moments_out_of_order_are_the_same_window():
+    # given moments in order, backwards, and with some that are none
+    moments = np.append(1.8e9 + 60.0 * np.arange(500), [np.nan, np.inf, -1e300])
+    odd = baseline(block({"t": TimeColumn(moments)}))
+    forwards, backwards = (odd.observe(block({"t": TimeColumn(part)})) for part in (moments, moments[::-1].copy()))
+
+    # when looked at; then order does not matter, and what is healthy stays so
+    assert look(odd, forwards).to_json() == look(odd, backwards).to_json()
+    assert look(odd, forwards).verdict is Verdict.NO_DRIFT
+
+
+def test_a_baseline_that_is_too_small_is_refused_with_the_remedy():
+    # given fewer rows than a baseline needs; when built; then the error says how many are needed
+    with pytest.raises(BaselineError, match=r"would have 10 rows; at least 50 .* more training or holdout"):
+        baseline(block({"x": NumberColumn(np.arange(10.0))}))
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

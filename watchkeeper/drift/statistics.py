@@ -6,6 +6,9 @@ numpy and scipy give on raw data; two are about what lies between the bins' edge
 * Kolmogorov-Smirnov looks at the edges, so it is at most the exact one, and below it by at most what one bin holds.
 * Wasserstein's integral |F − G| is exact in every bin in which the two distributions do not cross, for the bins' means
   are known: ∫F over a bin is F(left)·width + share·(right − mean). It too is at most the exact one.
+
+How much the exact ones may be larger stands beside them, as `…_error`: the most that any two distributions with these
+counts and means could have between the edges.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from watchkeeper.drift.numbers import Numbers, NumberSide
 from watchkeeper.drift.tails import Floats
 
 KOLMOGOROV_SMIRNOV = "kolmogorov_smirnov"
+KOLMOGOROV_SMIRNOV_ERROR = "kolmogorov_smirnov_error"
 WASSERSTEIN = "wasserstein"
+WASSERSTEIN_ERROR = "wasserstein_error"
 JENSEN_SHANNON = "jensen_shannon"
 STABILITY = "population_stability_index"
 CHI_SQUARED = "chi_squared"
@@ -31,6 +36,8 @@ OUT_OF_RANGE_SHARE = "out_of_range_share"
 
 _LEAST_SHARE = 1e-4
 """Empty bins count as this share in the population stability index, which would be infinite."""
+_GRAIN = 1e-6
+"""Of a standard deviation: values that are nearer to their bin's edge all lie on it."""
 _ROBUST = 1.8
 """Model Monitor's multiple of √((n + m)/(nm))."""
 
@@ -42,7 +49,9 @@ def of_numbers(numbers: Numbers) -> list[dict[str, float]]:
     outside = (numbers.below[0] + numbers.above[0]) / np.maximum(window.present, 1)
     valued = {
         KOLMOGOROV_SMIRNOV: distance,
+        KOLMOGOROV_SMIRNOV_ERROR: kolmogorov_smirnov_error(numbers),
         WASSERSTEIN: wasserstein(numbers) / reference.deviation,
+        WASSERSTEIN_ERROR: wasserstein_error(numbers) / reference.deviation,
         JENSEN_SHANNON: np.sqrt(effect.contributions(*numbers.coarse).sum(axis=-1)),
         STABILITY: stability(*numbers.coarse),
         CHI_SQUARED: evidence.chi_squared(*numbers.coarse).statistic,
@@ -84,6 +93,46 @@ def wasserstein(numbers: Numbers) -> Floats:
     return np.abs(integral).sum(axis=-1)
 
 
+def kolmogorov_smirnov_error(numbers: Numbers) -> Floats:
+    """By how much the exact distance may be larger: one side may jump at a bin's left edge, the other at its right one.
+
+    Where all of a bin's values lie on its left edge, as whole numbers do, the edges tell all.
+    """
+    left, _ = _bounds(numbers)
+    (before, after), (before_reference, after_reference) = _ends(numbers)
+    most = np.maximum(after - before_reference, after_reference - before)
+    grain = _GRAIN * np.nan_to_num(numbers.reference.deviation)[:, None]
+    heaped = np.ones(left.shape, bool)
+    for side in (numbers.window, numbers.reference):
+        heaped &= (side.counts == 0) | (side.means - left <= grain)
+    most = np.where(heaped, np.abs(after - after_reference), most)
+    return np.maximum(most.max(axis=-1) - kolmogorov_smirnov(numbers), 0.0)
+
+
+def wasserstein_error(numbers: Numbers) -> Floats:
+    """By how much the exact ∫|F − G| may be larger, in the column's own unit.
+
+    Only bins in which F and G may cross add to it. There |F − G| is at most the larger difference of opposite ends, and
+    at most its value at one end plus what both rise by from there, whose integrals the bin's means give.
+    """
+    left, right = _bounds(numbers)
+    width = right - left
+    (before, after), (before_reference, after_reference) = _ends(numbers)
+    sides = (numbers.window, numbers.reference)
+    risen = [evidence.shares(side.counts) * (right - np.clip(side.means, left, right)) for side in sides]
+    to_come = [evidence.shares(side.counts) * width - part for side, part in zip(sides, risen, strict=True)]
+    bounds = (
+        width * np.maximum(after - before_reference, after_reference - before),
+        width * np.abs(before - before_reference) + risen[0] + risen[1],
+        width * np.abs(after - after_reference) + to_come[0] + to_come[1],
+    )
+    most = np.minimum(np.minimum(bounds[0], bounds[1]), bounds[2])
+    known = np.abs(_integral(numbers.window, left, right) - _integral(numbers.reference, left, right))
+    crossing = (before < after_reference) & (before_reference < after)
+    error: Floats = np.where(crossing, np.maximum(most - known, 0.0), 0.0).sum(axis=-1)
+    return error
+
+
 def stability(window: Floats, reference: Floats) -> Floats:
     """Population stability index: Σ(p − q)·ln(p/q)."""
     held = (window + reference) > 0
@@ -100,6 +149,16 @@ def robust(distance: Floats, n: Floats, m: Floats) -> Floats:
 
 def _cumulative(side: NumberSide) -> Floats:
     return np.cumsum(evidence.shares(side.counts), axis=-1)
+
+
+def _ends(numbers: Numbers) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """The distribution function at the left and the right end of every bin, of the window and of the reference."""
+    window, reference = (
+        (after - evidence.shares(side.counts), after)
+        for side in (numbers.window, numbers.reference)
+        for after in (_cumulative(side),)
+    )
+    return window, reference
 
 
 def _bounds(numbers: Numbers) -> tuple[Floats, Floats]:
