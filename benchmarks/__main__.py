@@ -22,6 +22,9 @@ def main() -> None:
         "--quick", action="store_true", help="speed, scale: 100,000 rows once, to see whether all of it works"
     )
     options.add_argument("--no-peers", action="store_true", help="speed, verdicts: ours and the floor alone")
+    options.add_argument(
+        "--repeats", type=int, default=3, help="speed: runs of each program, of which the medians count"
+    )
     options.add_argument("--windows", type=int, default=200, help="verdicts: windows of each scenario")
     options.add_argument("--seed", type=int, default=1, help="verdicts: another number, other windows")
     options.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000], help="verdicts: rows of a window")

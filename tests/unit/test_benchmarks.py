@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import sys
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import __main__ as command
 from benchmarks import data, files, model, process
 from benchmarks.scenarios import NONE, SCENARIOS
 from benchmarks.speed import ours
@@ -17,6 +20,12 @@ from benchmarks.verdicts.rates import any_alert, as_shipped, moved
 from watchkeeper.table import CategoryColumn, concatenate
 
 ROWS = 20_000
+PARTS = {
+    "stack": "benchmarks.stack",
+    "speed": "benchmarks.speed.report",
+    "scale": "benchmarks.scale.report",
+    "verdicts": "benchmarks.verdicts.report",
+}
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +127,20 @@ def test_a_child_costs_what_it_used_and_not_what_others_did():
 def test_a_child_that_fails_is_told_with_its_last_words():
     with pytest.raises(process.ChildFailed, match="no such thing"):
         process.run([sys.executable, "-c", "raise SystemExit('no such thing')"])
+
+
+@pytest.mark.parametrize(("part", "module"), PARTS.items())
+def test_each_part_is_measured_by_its_command_and_written(
+    part: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a measurement that takes what the part's own does
+    own = inspect.signature(importlib.import_module(module).measure)
+    monkeypatch.setattr(f"{module}.measure", lambda *args, **named: f"{part}: {len(own.bind(*args, **named).args)}\n")
+    monkeypatch.setattr(command, "HERE", tmp_path)
+    monkeypatch.setattr("sys.argv", ["benchmarks", part])
+
+    # when the command is run
+    command.main()
+
+    # then its text is where the documentation expects it
+    assert (tmp_path / f"results-{part}.md").read_text() == f"{part}: {len(own.parameters)}\n"
