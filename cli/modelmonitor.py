@@ -117,7 +117,8 @@ def _capture(path: Path, spec: ModelSpec) -> Data:
         for feature in spec.profiled_features
         if blocks
     }
-    return Data(spec, sum(block.rows for block in blocks), columns)
+    unknown = {key for block in blocks for shape in block.keys for key in shape.unknown}
+    return Data(spec, sum(block.rows for block in blocks), columns, tuple(sorted(unknown)))
 
 
 def _baseline(spec: ModelSpec, data: Data) -> Baseline:

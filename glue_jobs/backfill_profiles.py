@@ -133,9 +133,10 @@ def _observed(spec: ModelSpec, baseline: Baseline, task: Task) -> Observed | Non
     """Read and profile one piece; None when an object is gone."""
     source = store(task.bucket)
     if not task.answers:
-        chunks = pieces.read(source, pieces.Piece(task.key, task.start, task.stop))
-        return None if chunks is None else profiling.observe(spec, baseline, chunks)
-    requests, answers = source.chunks(task.key), source.chunks(task.answers)
+        streamed = pieces.read(source, pieces.Piece(task.key, task.start, task.stop))
+        capture = spec.parse_capture_key(task.capture)
+        return None if streamed is None else profiling.observe(spec, baseline, capture, streamed)
+    requests, answers = source.stream(task.key), source.stream(task.answers)
     return None if requests is None or answers is None else profiling.observe_batch(spec, baseline, requests, answers)
 
 

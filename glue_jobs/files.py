@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from watchkeeper.aws import pieces
 from watchkeeper.aws.deployed import store
 from watchkeeper.aws.ranges import RangeReader
-from watchkeeper.aws.store import Listed, lines_of, split_uri
+from watchkeeper.aws.store import Listed, split_uri
 from watchkeeper.errors import DatasetError
 
 PIECE_BYTES = 64 << 20
@@ -79,7 +79,7 @@ def _pieces(bucket: str, item: Listed, place: int, columns: Sequence[str], large
         with pq.ParquetFile(RangeReader(store(bucket), item)) as file:
             _check(f"s3://{bucket}/{item.key}", file.schema_arrow.names, columns)
             return [Task(bucket, item.key, "", group, group + 1, place) for group in range(file.num_row_groups)]
-    header = next(lines_of(store(bucket).chunks(item.key) or ()), b"").decode("utf-8-sig").rstrip("\r")
+    header = next(store(bucket).lines(item.key) or iter(()), b"").decode("utf-8-sig").rstrip("\r")
     names = next(csv.reader([header], skipinitialspace=True), [])
     _check(f"s3://{bucket}/{item.key}", names, columns)
     cut = pieces.pieces(item.key, item.size, largest)
@@ -106,7 +106,10 @@ def _parquet(task: Task) -> Iterator[pd.DataFrame]:
 
 
 def _csv(task: Task) -> Iterator[pd.DataFrame]:
-    data = b"".join(pieces.read(store(task.bucket), pieces.Piece(task.key, task.start, task.stop)) or ())
+    streamed = pieces.read(store(task.bucket), pieces.Piece(task.key, task.start, task.stop))
+    if streamed is None:
+        raise DatasetError(f"s3://{task.bucket}/{task.key} has gone while it was read: start the job again.")
+    data = b"".join(streamed.chunks)
     if data.count(b'"') % 2:
         raise DatasetError(
             f"s3://{task.bucket}/{task.key} was to be cut at byte {task.start} or {task.stop}, which is within quotes, "

@@ -92,7 +92,8 @@ def blocks(spec: ModelSpec, task: Task) -> Iterator[Block]:
         yield from (block for _, block in stretches(spec, task, 0, None))
         return
     bucket, key = split_uri(task.requests)
-    chunks = pieces.read(store(bucket), pieces.Piece(key, task.start, task.stop))
+    streamed = pieces.read(store(bucket), pieces.Piece(key, task.start, task.stop))
+    chunks = None if streamed is None else streamed.chunks
     label = Feature(spec.label.name, Kind.CATEGORY, personal=True)  # the reader passes personal fields over
     as_requests = replace(spec, features=(label, *spec.profiled_features), input_format=InputFormat.CSV)
     yield from _readable(BatchReader(as_requests).blocks(_there(chunks, task.requests), None), task)

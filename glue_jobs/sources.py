@@ -57,8 +57,8 @@ def captured(spark: SparkSession, spec: ModelSpec, bucket: str, now: datetime) -
         reader = CaptureReader(spec)
         for batch in batches:
             for place, key, start, stop, version in batch.itertuples(index=False):
-                chunks = pieces.read(store(place), pieces.Piece(key, start, stop)) or ()
-                for lines in _some(lines_of(chunks)):
+                streamed = pieces.read(store(place), pieces.Piece(key, start, stop))
+                for lines in _some(lines_of(() if streamed is None else streamed.chunks)):
                     yield _captured_rows(spec, reader, lines, version, now)
 
     return queue(spark, tasks, CAPTURE).mapInPandas(read, CAPTURED)

@@ -61,7 +61,6 @@ class Monitors(Construct):
             naming.profiles_prefix(context.name),
             naming.compacted_prefix(context.name),
             naming.baseline_prefix(context.name),
-            naming.quarantine_prefix(context.name),
             naming.findings_prefix(context.name),
         )
         self.quality.writes(naming.findings_prefix(context.name), naming.compacted_prefix(context.name))

@@ -27,6 +27,8 @@ _ISO = re.compile(
     r"([T ]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d([.,]\d+)?)?|[0-5]\d([0-5]\d([.,]\d+)?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)?)?",
     re.ASCII,
 )
+UNKNOWN_TIME = -(1 << 63)
+"""In place of the whole seconds of a time that is not known."""
 
 
 def parse_number(value: object) -> float:

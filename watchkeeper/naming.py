@@ -41,6 +41,8 @@ class Metric(StrEnum):
     QUALITY_VIOLATIONS = "QualityViolations"
     COMPLETENESS = "Completeness"
     SKEWED_FEATURES = "SkewedFeatures"
+    CAPTURE_LAG = "CaptureLag"
+    CAPTURE_GAP = "CaptureGap"
 
 
 class AlarmKind(StrEnum):

@@ -113,7 +113,9 @@ class QualityMonitor:
     missing : rise of a column's share of missing values over the baseline's
     wrong_type, out_of_range, unknown_category, infinite : share of a column's values
     unreadable : share of the captured records
-    gap_hours, lag_hours : hours without captures, between others and at the window's end; 0 never minds
+    unknown_key : share of the rows of JSON requests
+    gap_hours : hours without captures between others; 0 never minds
+    lag_hours : hours without captures at the window's end, and hours after which a capture is late; 0 never minds
     alarms : whether a fault raises the alarm; it is always stored
     constraints : the text of a Model Monitor `constraints.json` that windows must satisfy as well
     """
@@ -124,6 +126,7 @@ class QualityMonitor:
     unknown_category: float = 0.01
     infinite: float = 0.0
     unreadable: float = 0.01
+    unknown_key: float = 0.01
     gap_hours: int = 6
     lag_hours: int = 3
     alarms: bool = True

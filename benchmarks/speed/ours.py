@@ -19,7 +19,7 @@ from typing import TypeVar  # noqa: E402
 
 from watchkeeper.capture import Block, CaptureReader  # noqa: E402
 from watchkeeper.drift import compare  # noqa: E402
-from watchkeeper.profile import Baseline, Binning  # noqa: E402
+from watchkeeper.profile import Baseline, Binning, Filing  # noqa: E402
 from watchkeeper.spec import ModelSpec  # noqa: E402
 from watchkeeper.table import concatenate  # noqa: E402
 
@@ -63,7 +63,7 @@ def main() -> None:
         stages.end("load")
     else:
         baseline = learn(chosen.folder / "reference.parquet", spec, stages)
-    observer = baseline.observer()
+    observer = baseline.observer(Filing(NOW, NOW + timedelta(minutes=5)))
     for block in stages.reading(read(chosen.file, spec), "load"):
         observer.add(block)
         stages.end("judge")

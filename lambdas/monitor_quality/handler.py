@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,11 +20,8 @@ from watchkeeper.modelmonitor import Report, summarize, violations
 from watchkeeper.modelmonitor import statistics as measured
 from watchkeeper.naming import Metric
 from watchkeeper.profile import Baseline, Profile, merge_all
-from watchkeeper.quality import Capture, Look, Quality, Verdict, count_reasons, examine
+from watchkeeper.quality import Look, Quality, Traffic, Verdict, examine
 from watchkeeper.spec import ModelSpec, deployed_spec
-
-MOST_FILES = 200
-"""Quarantine files read for their reasons: a bound for a window in which everything is unreadable."""
 
 
 @observed
@@ -46,10 +42,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     except WindowTooLargeError as too_large:
         return hand_over(event, context, baseline.version, hours[0], too_large)
     profile = merge_all(by_hour.values(), baseline.empty())
-    rows = {hour: by_hour[hour].rows if hour in by_hour else 0 for hour in hours}
-    reasons = _reasons(spec, hours) if profile.unreadable else {}
-    first = _is_first(spec, baseline, end)
-    look = Look(spec, baseline, profile, hours[0], end, Capture(rows, reasons), first)
+    look = Look(spec, baseline, profile, hours[0], end, Traffic.of(by_hour), _is_first(spec, baseline, end))
     outcome = examine(look)
     key = naming.findings_key(spec.name, QUALITY, end)
     deployed.store().put(key, outcome.quality.to_json())
@@ -59,14 +52,6 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         _put_reports(look, profile, outcome.report)
     emit(spec.name, end, _metrics(outcome.quality))
     return _answer(outcome.quality, key)
-
-
-def _reasons(spec: ModelSpec, hours: Iterable[datetime]) -> Mapping[str, int]:
-    """Why records of these hours could not be read."""
-    places = tuple(f"/{hour:%Y/%m/%d/%H}/" for hour in hours)
-    keys = deployed.store().keys(naming.quarantine_prefix(spec.name))
-    chosen = islice((key for key in keys if any(place in key for place in places)), MOST_FILES)
-    return count_reasons(deployed.store().get_many(chosen))
 
 
 def _is_first(spec: ModelSpec, baseline: Baseline, end: datetime) -> bool:
@@ -93,6 +78,10 @@ def _metrics(quality: Quality) -> dict[Metric, float]:
         values[Metric.COMPLETENESS] = 100 * quality.completeness
     if quality.skew is not None:
         values[Metric.SKEWED_FEATURES] = len(quality.skew)
+    if quality.lag_seconds is not None:
+        values[Metric.CAPTURE_LAG] = quality.lag_seconds
+    if quality.gap_seconds is not None:
+        values[Metric.CAPTURE_GAP] = quality.gap_seconds
     return values
 
 

@@ -93,7 +93,7 @@ def _profile_batch_file(spec: ModelSpec, source: Store, file: BatchFile, at: dat
     if file.size > LARGEST_BATCH_BYTES:
         _hand_over(file.capture.version, file.capture.hour, file.capture.hour)
         return
-    requests, answers = source.chunks(file.requests.key), source.chunks(file.answers.key)
+    requests, answers = source.stream(file.requests.key), source.stream(file.answers.key)
     if requests is not None and answers is not None:  # they may have been deleted meanwhile
         observed = profiling.observe_batch(spec, baseline, requests, answers)
         _keep(spec, baseline, file.capture, observed, at)
@@ -104,11 +104,11 @@ def _profile(spec: ModelSpec, source: Store, capture: CaptureKey, at: datetime) 
     baseline = _baseline(spec, capture.version)
     if baseline is None:
         return
-    chunks = source.chunks(capture.key)
-    if chunks is None:
+    streamed = source.stream(capture.key)
+    if streamed is None:
         logger.warning("The capture is gone", key=capture.key)
         return
-    _keep(spec, baseline, capture, profiling.observe(spec, baseline, chunks), at)
+    _keep(spec, baseline, capture, profiling.observe(spec, baseline, capture, streamed), at)
 
 
 def _baseline(spec: ModelSpec, version: str) -> Baseline | None:

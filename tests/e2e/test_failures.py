@@ -45,7 +45,7 @@ def record(data: str, score: str = "0.2") -> bytes:
                     "encoding": "CSV",
                 },
             },
-            "eventMetadata": {"eventId": str(uuid.uuid4()), "inferenceTime": "2026-11-21T10:00:00Z"},
+            "eventMetadata": {"eventId": str(uuid.uuid4())},
             "eventVersion": "0",
         }
     ).encode()

@@ -11,7 +11,7 @@ from tests.glue.conftest import BUCKET
 from tests.support import capture_record, model_spec
 from watchkeeper import naming
 from watchkeeper.aws import batches, profiling
-from watchkeeper.aws.store import Store
+from watchkeeper.aws.store import Store, Streamed
 from watchkeeper.capture import CaptureReader
 from watchkeeper.profile import Baseline, Binning
 
@@ -27,6 +27,8 @@ BATCH = {
     "output/2026/11/21/09/out.jsonl": f'[{{"prefix": "s3://data/{BATCH_FOLDER}answers/"}}, "a.csv.out"]'.encode(),
 }
 """What is in a batch transform job's folder: a file that is complete, with a bad line, and one without answers."""
+KEYED = '[{"age":31,"income":5.5,"wage":7}]'
+"""A request that lacks a feature's key, and has one that nobody expects."""
 
 
 def records(n: int, seed: int) -> list[bytes]:
@@ -45,6 +47,12 @@ def capture_key(hour: str, name: str, version: str = "v1") -> str:
     return f"capture/credit/{version}/credit/AllTraffic/2026/11/21/{hour}/{name}.jsonl"
 
 
+def stream(store: Store, key: str) -> Streamed:
+    found = store.stream(key)
+    assert found is not None
+    return found
+
+
 def contents(store: Store, prefix: str) -> dict[str, bytes]:
     return {key: store.get(key) or b"" for key in store.keys(prefix)}
 
@@ -58,7 +66,7 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     baseline = Baseline.build("credit", "v1", created, Binning.fit(block.features, block.predictions), [block])
     store.put(naming.baseline_key("credit", "v1"), baseline.to_json())
     asked = {
-        capture_key("08", "small"): [*records(30, seed=2), b"{broken"],
+        capture_key("08", "small"): [*records(30, seed=2), b"{broken", capture_record(KEYED, "0.5", encoding="JSON")],
         capture_key("09", "large"): [*records(2000, seed=3), b"", b"not json", *records(500, seed=4)],
         capture_key("09", "empty"): [],
     }
@@ -70,16 +78,11 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     for name, body in BATCH.items():
         store.put(BATCH_FOLDER + name, body)
     (file,) = batches.complete(store, "credit", BATCH_FOLDER)
-    observed = profiling.observe_batch(spec, baseline, *(store.chunks(item.key) or () for item in file[1:3]))
+    observed = profiling.observe_batch(spec, baseline, *(stream(store, item.key) for item in file[1:3]))
     profiling.write(spec, baseline, store, file.capture, observed)
     for key in asked:
-        profiling.write(
-            spec,
-            baseline,
-            store,
-            spec.parse_capture_key(key),
-            profiling.observe(spec, baseline, store.chunks(key) or ()),
-        )
+        capture = spec.parse_capture_key(key)
+        profiling.write(spec, baseline, store, capture, profiling.observe(spec, baseline, capture, stream(store, key)))
     written = contents(store, "profiles/")
     quarantined = contents(store, "quarantine/")
     for key in (*written, *quarantined):
@@ -92,7 +95,7 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     assert done.returncode == 0, done.stderr[-3000:]
     assert contents(store, "profiles/") == written
     assert contents(store, "quarantine/").keys() == quarantined.keys()
-    assert "4 objects, 2570 rows, 3 unreadable records" in done.stderr
+    assert "4 objects, 2571 rows, 3 unreadable records" in done.stderr
 
     # and when one profile was lost, only that one is made again
     lost, kept = sorted(written)[0], sorted(written)[1]

@@ -158,3 +158,15 @@ def test_the_hot_paths_do_without_scipy(shipped: Assembly, name: str) -> None:
     # then
     assert any("layerscore" in layer for layer in layers)
     assert not any("layersanalysis" in layer for layer in layers)
+
+
+def test_records_that_could_not_be_read_are_kept_for_people_and_read_by_nobody(shipped: Assembly) -> None:
+    # given: what may be done under quarantine/
+    granted = {
+        action
+        for _, statement in statements(shipped.model())
+        if any("/quarantine/" in text(resource) for resource in listed(statement["Resource"]))
+        for action in listed(statement["Action"])
+    }
+    # then
+    assert granted == {"s3:PutObject"}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from watchkeeper.capture import Block, CaptureReader, fields, lines
+from watchkeeper.capture.keys import KeyShape
 from watchkeeper.spec import Feature, Kind, ModelSpec, Output, Task
 from watchkeeper.table import CategoryColumn, Column, NumberColumn
 
@@ -87,6 +88,13 @@ ANSWERS = (
     ),
     *("0.1,0.7,0.2", "0.333,0.333,0.333", "1,2,3", "0.5,,0.5", "inf,inf", "1e308,1e308", "\ufeff0.5"),
 )
+TIMES = (
+    *("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-01-01T23:59:59Z", "2026-01-02T00:00:00Z"),
+    *("2026-01-01T00:00:00.999Z", "2026-01-01T00:00:00,5Z", "2026-01-01T00:00:00", "2026-01-01T02:00:00+02:00"),
+    *("2026-01-01", "20260101T000000Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59Z", "2026-13-01T00:00:00Z"),
+    *("2026-01-01T24:00:00Z", "", "?", "now, or then", "２０２６-01-01T00:00:00Z", None, 1767225600, ["2026"]),
+)
+"""What records hold for the time of their inference; the first is usual."""
 OUTPUTS = (
     *(
         Output(),
@@ -116,6 +124,8 @@ class Form:
     answer_place: str | None
     rows: int
     end: bytes
+    times: tuple[Any, ...]
+    keys: tuple[str, ...] | None
 
 
 forms = st.builds(
@@ -131,6 +141,8 @@ forms = st.builds(
     answer_place=st.sampled_from(["endpointOutput"] * 4 + ["batchTransformOutput", None]),
     rows=st.sampled_from([1, 1, 1, 2, 3]),
     end=st.sampled_from([b""] * 8 + [b" ", b"\r", b"\t"]),
+    times=st.one_of(st.just(TIMES[:1]), st.just(TIMES[:3]), st.lists(st.sampled_from(TIMES), min_size=1).map(tuple)),
+    keys=st.none() | st.lists(st.sampled_from(["f0", "f1", "f2", "f3", "f4", "id", "\ud800"]), max_size=4).map(tuple),
 )
 
 specs = st.tuples(
@@ -154,20 +166,25 @@ def captured_lines(draw: st.DrawFn, width: int) -> bytes:
     for _ in range(draw(st.integers(1, 12))):
         form = draw(st.sampled_from(some))
         rows = [[draw(values) for _ in range(width)] for _ in range(form.rows)]
-        line = record(form, rows, [draw(answer) for _ in rows], f"{draw(st.integers(0, 2**32)):08x}")
+        time = draw(st.sampled_from(form.times))
+        line = record(form, rows, [draw(answer) for _ in rows], f"{draw(st.integers(0, 2**32)):08x}", time)
         if draw(st.integers(0, 7)) == 0:
             line = draw(damaged(line))
         written.append(line)
     return b"\n".join(written) + draw(st.sampled_from([b"", b"\n", b"\n\n"]))
 
 
-def record(form: Form, rows: list[list[str]], answers: list[str], event_id: str) -> bytes:
+def record(form: Form, rows: list[list[str]], answers: list[str], event_id: str, time: Any) -> bytes:
     """One record in a client's form."""
-    text = "\n".join(map(",".join, rows)) if form.encoding != "JSON" else json.dumps({"instances": rows})
+    text = (
+        "\n".join(map(",".join, rows)) if form.encoding != "JSON" else json.dumps({"instances": instances(form, rows)})
+    )
     data: dict[str, Any] = {"endpointInput": body(form, text, form.encoding)}
     if form.answer_place:
         data[form.answer_place] = body(form, "\n".join(answers), "BASE64" if form.encoding == "BASE64" else "CSV")
-    metadata = {"eventId": event_id, "inferenceTime": "2026-01-01T00:00:00Z"}
+    metadata = {"eventId": event_id}
+    if time is not None:
+        metadata["inferenceTime"] = time
     if form.inference_id:
         metadata["inferenceId"] = event_id[: int(event_id[0], 16)]
     if form.attributes is not None:
@@ -179,6 +196,11 @@ def record(form: Form, rows: list[list[str]], answers: list[str], event_id: str)
     if form.doubled:
         text = text.replace('"mode":', f'{form.doubled}"mode":', 1)
     return text.encode("utf-8", "surrogatepass") + form.end
+
+
+def instances(form: Form, rows: list[list[str]]) -> list[Any]:
+    """Rows as lists, or as objects with the client's keys."""
+    return rows if form.keys is None else [dict(zip(form.keys, row, strict=False)) for row in rows]
 
 
 def body(form: Form, text: str, encoding: str) -> dict[str, Any]:
@@ -199,7 +221,7 @@ def damaged(line: bytes) -> st.SearchStrategy[bytes]:
 def account(
     spec: ModelSpec, data: bytes, *, fast: bool, cut: int | None = None, piece: int | None = None
 ) -> tuple[Any, ...]:
-    """What reading gives: rows with and without answers, values of the wrong type, and unreadable records."""
+    """What reading gives: rows with and without answers, wrong types, times, keys, and unreadable records."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fields, "AVAILABLE", fast and fields.AVAILABLE)
         if piece is not None:
@@ -212,7 +234,11 @@ def account(
     for block in blocks:
         for name, column in {**block.features, **block.predictions}.items():
             invalid[name] += column.invalid
-    return rows, invalid, [(item.line, item.reason, item.raw) for block in blocks for item in block.unreadable]
+    times = Counter(time for block in blocks for time in block.times.tolist())
+    keys: Counter[KeyShape] = Counter()
+    for block in blocks:
+        keys.update(block.keys)
+    return rows, invalid, times, keys, [item for block in blocks for item in block.unreadable]
 
 
 def rows_of(block: Block) -> list[tuple[Any, ...]]:

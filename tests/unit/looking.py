@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support import model_spec
-from watchkeeper.capture import Block, prediction_columns
+from watchkeeper.capture import Block, Unreadable, prediction_columns
 from watchkeeper.profile import Baseline, Binning, Profile
 from watchkeeper.quality import Look
+from watchkeeper.refusal import Reason
 from watchkeeper.spec import Feature, Kind, ModelSpec
 from watchkeeper.table import column
 
@@ -55,6 +56,10 @@ def baseline(rows: Raw | None = None, spec: ModelSpec = SPEC) -> Baseline:
 
 
 BASELINE = baseline()
+
+
+def refused(reason: Reason, records: int, values: int | None = None) -> list[Unreadable]:
+    return [Unreadable(1, "", b"", reason, values)] * records
 
 
 def window(rows: Raw) -> Profile:

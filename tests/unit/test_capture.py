@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from tests.support import FEATURES, capture_record, model_spec
 from watchkeeper import jsonio
 from watchkeeper.capture import PREDICTED_LABEL, PREDICTED_SCORE, PREDICTED_VALUE, Block, CaptureReader
+from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.errors import CaptureError
+from watchkeeper.refusal import Reason
 from watchkeeper.spec import Feature, Kind, Output, Task
 from watchkeeper.table import CategoryColumn, NumberColumn
 
@@ -157,26 +159,38 @@ def test_batch_transform_and_requests_without_an_answer_are_read():
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "kind", "words"),
     [
-        (b"{broken", ["not JSON", "cut short"]),
-        (b"[1]", ["holds a list"]),
-        (b"{}", ["captureData"]),
-        (capture_record("1,2", "0.1"), ["row 1: 2 values for 3 features"]),
-        (capture_record("1,2,x\n1,2,x,9", "0.1\n0.2"), ["row 2: 4 values for 3 features"]),
-        (capture_record("1,2,x", "0.1", encoding="XML"), ["endpointInput.encoding", "'XML'", "BASE64"]),
-        (capture_record("%%%", "0.1", encoding="BASE64"), ["base64", "CaptureContentTypeHeader"]),
-        (capture_record("{", "0.1", encoding="JSON"), ["endpointInput.data is not JSON"]),
-        (capture_record('{"age":1}\n{', "0.1", encoding="JSON"), ["line 2"]),
-        (capture_record('{"instances":[]}', "0.1", encoding="JSON"), ["holds no row"]),
-        (capture_record('[{"salary":5}]', "0.1", encoding="JSON"), ["no known feature", "age"]),
-        (capture_record("1,2,x\n1,2,y", "0.1"), ["1 answers to 2 rows"]),
-        (capture_record("1,2,x", "a,b,c,d"), ["no known form", "output section"]),
-        (capture_record('1,2,"x', "0.1"), ["CSV text is malformed"]),
-        (json.dumps({"captureData": {}, "eventMetadata": {}}).encode(), ["capture both Input and Output"]),
+        (b"{broken", Reason.NOT_JSON, ["not JSON", "cut short"]),
+        (b"[1]", Reason.NO_RECORD, ["holds a list"]),
+        (b"{}", Reason.NO_RECORD, ["captureData"]),
+        (capture_record("1,2", "0.1"), Reason.TOO_FEW_VALUES, ["row 1: 2 values where 3 are expected"]),
+        (
+            capture_record("1,2,x\n1,2,x,9", "0.1\n0.2"),
+            Reason.TOO_MANY_VALUES,
+            ["row 2: 4 values where 3 are expected"],
+        ),
+        (
+            capture_record("1,2,x", "0.1", encoding="XML"),
+            Reason.ENCODING,
+            ["endpointInput.encoding", "'XML'", "BASE64"],
+        ),
+        (capture_record("%%%", "0.1", encoding="BASE64"), Reason.ENCODING, ["base64", "CaptureContentTypeHeader"]),
+        (capture_record("{", "0.1", encoding="JSON"), Reason.MALFORMED, ["endpointInput.data is not JSON"]),
+        (capture_record('{"age":1}\n{', "0.1", encoding="JSON"), Reason.MALFORMED, ["line 2"]),
+        (capture_record('{"instances":[]}', "0.1", encoding="JSON"), Reason.NO_ROW, ["holds no row"]),
+        (capture_record('[{"salary":5}]', "0.1", encoding="JSON"), Reason.NO_FEATURE, ["no known feature", "age"]),
+        (capture_record("1,2,x\n1,2,y", "0.1"), Reason.ROWS_AND_ANSWERS, ["1 answers to 2 rows"]),
+        (capture_record("1,2,x", "a,b,c,d"), Reason.ANSWER_FORM, ["no known form", "output section"]),
+        (capture_record('1,2,"x', "0.1"), Reason.MALFORMED, ["CSV text is malformed"]),
+        (
+            json.dumps({"captureData": {}, "eventMetadata": {}}).encode(),
+            Reason.NO_BODY,
+            ["capture both Input and Output"],
+        ),
     ],
 )
-def test_an_unreadable_record_costs_only_itself_and_says_why(line: bytes, words: list[str]):
+def test_an_unreadable_record_costs_only_itself_and_says_why(line: bytes, kind: Reason, words: list[str]):
     # given a bad record between two good ones
     good = capture_record("31,5.5,rent", "0.4")
 
@@ -185,9 +199,63 @@ def test_an_unreadable_record_costs_only_itself_and_says_why(line: bytes, words:
 
     # then the good ones are there, and the bad one has its line, its bytes and a reason that quotes no value of a row
     assert block.rows == 2
-    assert [(item.line, item.raw) for item in block.unreadable] == [(2, line)]
+    assert [(item.line, item.raw, item.kind) for item in block.unreadable] == [(2, line, kind)]
     for word in words:
         assert word in block.unreadable[0].reason
+
+
+def test_how_many_values_a_wrong_row_has_is_told_apart():
+    # given rows with a value too few and too many, and a record that is wrong in another way; when they are read
+    block = read(capture_record("1,2", "0.1"), capture_record("1,2,x,9", "0.1"), b"{broken")
+
+    # then of the rows the number is told
+    assert [item.values for item in block.unreadable] == [2, 4, None]
+
+
+@pytest.mark.parametrize(
+    ("rows", "shapes"),
+    [
+        ('[{"age":1,"income":2,"home":"x"}]', {((), ()): 1}),
+        ('[{"age":1,"income":null,"home":"x"}]', {((), ()): 1}),
+        (
+            '[{"age":1,"income":2},{"home":"x","wage":2,"id":7}]',
+            {(("home",), ()): 1, (("age", "income"), ("id", "wage")): 1},
+        ),
+        ('{"instances":[{"features":[1,2,"x"]},[1,2,"x"]]}', {}),
+        ('[{"age":1,"income":2,"home":"x","' + "k" * 99 + '":1}]', {((), ("k" * 64,)): 1}),
+        (r'[{"age":1,"income":2,"home":"x","\ud800":1}]', {((), ("?",)): 1}),
+    ],
+    ids=["as expected", "null", "absent and unknown", "lists", "a long key", "half a character"],
+)
+def test_absent_and_unknown_keys_of_objects_are_told_by_name(rows: str, shapes: dict[tuple, int]):
+    # given a request of objects; when it is read
+    answers = json.dumps([0.5] * len(next(iter(json.loads(rows).values())) if rows[0] == "{" else json.loads(rows)))
+    block = read(capture_record(rows, answers, encoding="JSON", answer_encoding="JSON"))
+
+    # then each row's keys are held against the features; an absent key is not a null
+    assert not block.unreadable
+    assert dict(block.keys) == shapes
+
+
+@pytest.mark.parametrize(
+    ("time", "second"),
+    [
+        ("2026-11-21T10:00:00Z", 1795255200),
+        ("2026-11-21T10:00:00.999Z", 1795255200),
+        ("2026-11-21T12:00:00+02:00", 1795255200),
+        ("2026-11-21T10:00:00", 1795255200),
+        ("1969-12-31T23:59:59.5Z", -1),
+        ("", UNKNOWN_TIME),
+        ("yesterday", UNKNOWN_TIME),
+    ],
+)
+def test_the_time_of_an_inference_is_read_in_whole_seconds(time: str, second: int):
+    # given a record; when it is read by each of the readers; then all know the second
+    captured = [capture_record("31,5.5,rent", "0.4", time=time) for _ in range(3)]
+    told = CaptureReader(model_spec()).record(captured[0]).time
+    assert (UNKNOWN_TIME if told is None else told.timestamp()) == second
+    assert read(*captured).times.tolist() == [second] * 3
+    assert read(captured[0], capture_record('31,5.5,"rent"', "0.4", time=time)).times.tolist() == [second] * 2
 
 
 def test_values_of_the_wrong_type_are_counted_apart_from_missing_ones():

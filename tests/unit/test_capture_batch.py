@@ -117,7 +117,7 @@ def test_bad_lines_cost_only_themselves_and_say_why():
     assert sum(block.rows for block in blocks) == 2
     (second, short), (third, binary), (fifth, unknown) = reasons(blocks)
     assert (second, third, fifth) == (2, 3, 5)
-    assert "2 values for 3 features" in short
+    assert "2 values where 3 are expected" in short
     assert "UTF-8" in binary
     assert "no known form" in unknown
 

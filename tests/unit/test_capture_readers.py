@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,23 @@ def test_the_fast_readers_give_what_the_general_one_gives(data: st.DataObject, m
 
     # then rows, values of the wrong type and unreadable records, with their reasons, are the same
     assert fast == general
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.data(), specs, st.sampled_from([None, 7, 100]))
+def test_every_record_is_read_or_refused_and_counted_once(data: st.DataObject, made: tuple[Any, ...], cut: int | None):
+    # given a capture of records in odd forms, some of them damaged
+    kinds, task, output = made
+    spec = model_spec(features=features(kinds), task=task, output=output)
+    captured = data.draw(captured_lines(len(kinds)))
+
+    # when it is read
+    rows, _, times, keys, unreadable = account(spec, captured, fast=True, cut=cut)
+
+    # then every line that is not blank is a record with a time, known or not, or a refused one
+    assert times.total() + len(unreadable) == sum(bool(line.strip()) for line in captured.split(b"\n"))
+    assert times.total() <= rows.total()
+    assert keys.total() <= rows.total()
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -188,6 +207,21 @@ def test_probabilities_that_barely_add_up_are_read_alike():
         # when they are read by all readers and by the general one; then both give the same
         spec = model_spec(task=task)
         assert account(spec, data, fast=True) == account(spec, data, fast=False)
+
+
+@pytest.mark.parametrize("widest", [0, 9, 600, 40_000, 10**9], ids=["one", "seconds", "minutes", "hours", "years"])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_times_in_any_order_are_read_alike(widest: int, ordered: bool):
+    # given records of one form whose times lie so far apart
+    seconds = np.random.default_rng(3).integers(0, widest, 300, endpoint=True)
+    moments = 1_767_225_600 + (np.sort(seconds) if ordered else seconds)
+    times = [f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in moments.tolist()]
+    data = b"\n".join(capture_record("1,2,own", "0.5", time=time) for time in times)
+
+    # when they are read by all readers and by the general one; then both give the same, and the right times
+    found = account(model_spec(), data, fast=True)
+    assert found == account(model_spec(), data, fast=False)
+    assert found[2] == Counter(moments.tolist())
 
 
 @pytest.fixture

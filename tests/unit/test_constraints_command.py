@@ -110,6 +110,21 @@ def test_captures_are_checked_like_tables(model: Path) -> None:
     assert json.loads((folder / "statistics.json").read_bytes())["dataset"]["item_count"] == 400
 
 
+def test_unknown_keys_of_captured_json_are_extra_columns(model: Path) -> None:
+    # given
+    folder = model.parent
+    run("suggest", model, "--output", folder)
+    made = raw(400, seed=2)
+    rows = [dict(zip(made, row, strict=True)) | {"shoe_size": 42} for row in zip(*made.values(), strict=True)]
+    lines = [capture_record(json.dumps([row]), "0.5", encoding="JSON") for row in rows]
+    (folder / "capture.jsonl").write_bytes(b"\n".join(lines))
+    # when
+    file = folder / "constraints.json"
+    run("check", model, "--data", folder / "capture.jsonl", "--constraints", file, "--output", folder)
+    # then
+    assert violations(folder) == [("Extra columns", "extra_column_check")]
+
+
 def test_the_models_own_constraints_are_the_default(model: Path) -> None:
     # given
     folder = model.parent

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import model_spec
+from watchkeeper.durations import lasting
 from watchkeeper.findings import Finding, Findings, Verdict
 from watchkeeper.message import (
     SEVERITIES,
@@ -22,7 +23,7 @@ from watchkeeper.message import (
     alarm_message,
     machine_message,
 )
-from watchkeeper.message.layout import SUBJECT_LIMIT, lasting, listed, subject
+from watchkeeper.message.layout import SUBJECT_LIMIT, listed, subject
 from watchkeeper.message.machines import plain_cause
 from watchkeeper.naming import AlarmKind
 

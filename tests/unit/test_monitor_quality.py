@@ -9,17 +9,20 @@ from datetime import timedelta
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 from moto import mock_aws
 
 from lambdas.monitor_quality import handler as monitor_quality
 from tests.support import CONTEXT
-from tests.unit.looking import BASELINE, END, SPEC, block, raw
+from tests.unit.looking import BASELINE, END, SPEC, block, raw, refused
 from watchkeeper import naming
 from watchkeeper.aws import deployed
 from watchkeeper.capture import Unreadable
 from watchkeeper.modelmonitor import Constraints, Statistics, Violations, suggest
+from watchkeeper.profile import Filing
 from watchkeeper.quality import Check, Quality
+from watchkeeper.refusal import Reason
 from watchkeeper.spec import ModelSpec
 
 BUCKET, TABLE = "data", "credit"
@@ -62,15 +65,15 @@ def serve(s3: Any) -> None:
     boto3.client("dynamodb").put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
 
 
-def arrive(s3: Any, hours_ago: int, rows: int, unreadable: list[str] | None = None, **changes: Any) -> None:
-    """Profile rows of one hour, and keep the reasons of unreadable records, as `profile_capture` does."""
-    hour, reasons = END - timedelta(hours=hours_ago), unreadable or []
-    made = replace(block(raw(rows, seed=hours_ago, **changes)), unreadable=[Unreadable(1, "", b"")] * len(reasons))
-    prefix = naming.hour_prefix("credit", BASELINE.id, hour)
-    s3.put_object(Bucket=BUCKET, Key=f"{prefix}part.json", Body=BASELINE.observe(made).to_json())
-    if reasons:
-        key = naming.quarantine_key("credit", f"capture/credit/v1/credit/AllTraffic/{hour:%Y/%m/%d/%H}/a.jsonl")
-        s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(json.dumps({"reason": reason}) for reason in reasons))
+def arrive(s3: Any, hours_ago: int, rows: int, unreadable: list[Unreadable] | None = None, **changes: Any) -> None:
+    """Profile rows of one hour, answered in its first ten minutes and written at a quarter past."""
+    hour = END - timedelta(hours=hours_ago)
+    times = np.arange(rows) * 600 // rows + int(hour.timestamp())
+    made = replace(block(raw(rows, seed=hours_ago, **changes)), unreadable=unreadable or [], times=times)
+    observer = BASELINE.observer(Filing(hour, hour + timedelta(minutes=15)))
+    observer.add(made)
+    key = f"{naming.hour_prefix('credit', BASELINE.id, hour)}part.json"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=observer.profile().to_json())
 
 
 def get(s3: Any, key: str) -> bytes:
@@ -115,6 +118,8 @@ def test_good_data_are_said_to_be_good_and_skew_is_looked_for_once(s3, capsys):
         "QualityViolations": (0.0, "Count"),
         "Completeness": (100.0, "Percent"),
         "SkewedFeatures": (0.0, "Count"),
+        "CaptureLag": (900.0, "Seconds"),
+        "CaptureGap": (0.0, "Seconds"),
     }
 
 
@@ -122,20 +127,21 @@ def test_faults_skew_and_reasons_are_stored_and_counted(s3, capsys):
     # given an hour in which a source fails, and records with a column too many
     serve(s3)
     arrive(s3, 3, 600, home=[None] * 300)
-    arrive(s3, 2, 400, ["endpointInput, row 1: 6 values for 5 features; send …"] * 50)
-    arrive(s3, 30, 400, ["a reason of another window"] * 50)
+    arrive(s3, 2, 400, refused(Reason.TOO_MANY_VALUES, 50, 6))
+    arrive(s3, 30, 400, refused(Reason.NOT_JSON, 50))
     # when
     answer = monitor()
     # then
     outcome = Quality.from_json(get(s3, answer["quality"]))
     assert (answer["verdict"], answer["rows"], outcome.unreadable) == ("faulty", 1000, 50)
     assert {fault.check for fault in outcome.faults} == {Check.COMPLETENESS, Check.EXTRA_COLUMN, Check.UNREADABLE}
-    assert outcome.reasons == {"endpointInput: 6 values for 5 features; send …": 50}
+    assert outcome.reasons == {"a row has too many values": 50}
     assert [fault.feature for fault in outcome.skew or ()] == ["home"]
     emitted = metrics(capsys)
     assert emitted["QualityViolations"][0] == 3
     assert emitted["Completeness"][0] == 70
     assert emitted["SkewedFeatures"][0] == 1
+    assert emitted["CaptureGap"][0] == 50 * 60  # from ten past to the next hour
 
 
 def test_a_teams_constraints_give_its_verdicts_in_its_files(s3, monkeypatch):

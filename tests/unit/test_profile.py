@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper.capture import Block
+from watchkeeper.capture import Block, Unreadable
 from watchkeeper.errors import BaselineError, ProfileError
 from watchkeeper.profile import (
     Baseline,
@@ -23,6 +23,7 @@ from watchkeeper.profile import (
     merge_all,
 )
 from watchkeeper.profile import profile as profiles
+from watchkeeper.refusal import Reason
 from watchkeeper.table import CategoryColumn, NumberColumn, TimeColumn
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -201,7 +202,7 @@ def test_wrong_types_and_unreadable_records_are_counted():
     features = {name: replace(column, invalid=2) for name, column in part.features.items()}
 
     # when observed
-    profile = BASE.observe(Block(3, features, {}, unreadable=[object(), object()]))
+    profile = BASE.observe(Block(3, features, {}, unreadable=[Unreadable(1, "", b"", Reason.NOT_JSON)] * 2))
 
     # then each column has its own, and the profile the records
     assert [(view.invalid, view.missing) for view in profile.features.values()] == [(2, 1)] * 4

@@ -7,15 +7,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.looking import BASELINE, END, SPEC, baseline, block, look, raw
-from watchkeeper.capture import Unreadable
+from tests.unit.looking import BASELINE, END, SPEC, baseline, block, look, raw, refused
+from watchkeeper.capture.keys import KeyShape
+from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.errors import ProfileError
-from watchkeeper.quality import Capture, Check, Fault, Look, Quality, Severity, Verdict, count_reasons, examine
+from watchkeeper.profile import Filing, Profile
+from watchkeeper.quality import Check, Fault, Look, Quality, Severity, Traffic, Verdict, examine
 from watchkeeper.quality.shares import at_least, told
+from watchkeeper.refusal import Reason
 from watchkeeper.spec import Feature, Kind, QualityMonitor
 
 N = 1000
@@ -129,49 +133,124 @@ def test_columns_that_changed_places_are_named() -> None:
     assert fault.severity is Severity.CRITICAL
 
 
-def test_rows_with_too_many_or_too_few_values_are_counted_from_their_reasons() -> None:
-    # given: every tenth record unreadable
-    reasons = {
-        "endpointInput: 6 values for 5 features; send the features in the order of the model's file": 60,
-        "endpointInput: 3 values for 5 features; send the features in the order of the model's file": 30,
-        "The line is not JSON (JSONDecodeError at 3); it may be cut short.": 10,
-    }
-    profile = BASELINE.observe(replace(block(raw(900, seed=2)), unreadable=[Unreadable(1, "", b"")] * 100))
+def test_neighbours_that_were_turned_round_are_named() -> None:
+    # given: three columns of which each holds its neighbour's values
+    features = tuple(Feature(name, Kind.NUMBER) for name in ("temperature", "pressure", "humidity"))
+    spec = replace(SPEC, features=features)
+    random = np.random.default_rng(1)
+    values = [random.normal(middle, 5, 4000).tolist() for middle in (20, 1000, 300)]
+    base = baseline(dict(zip((f.name for f in features), (column[:3000] for column in values), strict=True)), spec)
+    turned = dict(zip((f.name for f in features), (column[3000:] for column in (*values[1:], values[0])), strict=True))
     # when
-    outcome = examine(replace(look(raw(900, seed=2)), profile=profile, capture=Capture({}, reasons))).quality
+    outcome = examine(Look(spec, base, base.observe(block(turned, spec)), HOURS[0], END)).quality
     # then
-    found = faults(outcome)
-    assert found[Check.EXTRA_COLUMN, None].observed == 0.06
-    assert "the 5 features (6)" in found[Check.EXTRA_COLUMN, None].summary
-    assert found[Check.MISSING_COLUMN, None].observed == 0.03
-    unreadable = found[Check.UNREADABLE, None]
-    assert (unreadable.observed, unreadable.n) == (0.1, 1000)
-    assert unreadable.summary.startswith("100 of 1000 records (10 %) cannot be read: 60 × endpointInput: 6 values")
-    assert outcome.reasons == reasons
+    fault = faults(outcome)[Check.COLUMN_ORDER, None]
+    assert (
+        "humidity looks like temperature, pressure looks like humidity, temperature looks like pressure"
+        in fault.summary
+    )
 
 
-def test_reasons_are_counted_without_their_row_numbers_and_without_bound_on_their_text() -> None:
-    # given
-    files = [
-        b'{"reason": "endpointInput, row 1: 6 values"}\n{"reason": "endpointInput, row 9: 6 values"}',
-        b'broken\n{"line": 3}\n' + b"\n".join(b'{"reason": "odd %d"}' % n for n in range(100)),
+def captured(rows: int = 900, **account: Any) -> Profile:
+    """Healthy rows, and what is known of their captures, written ten minutes after the hour in which they came."""
+    observer = BASELINE.observer(Filing(END - timedelta(hours=1), END + timedelta(minutes=10)))
+    observer.add(replace(block(raw(rows, seed=2)), **account))
+    return observer.profile()
+
+
+def test_rows_with_too_many_or_too_few_values_are_counted_by_their_widths() -> None:
+    # given: every tenth record unreadable
+    bad = [
+        *refused(Reason.TOO_MANY_VALUES, 50, 6),
+        *refused(Reason.TOO_MANY_VALUES, 10, 7),
+        *refused(Reason.TOO_FEW_VALUES, 30, 3),
+        *refused(Reason.NOT_JSON, 10),
     ]
     # when
-    counts = count_reasons(files)
+    outcome = examine(replace(look(raw(9, seed=2)), profile=captured(unreadable=bad))).quality
     # then
-    assert counts["endpointInput: 6 values"] == 2
-    assert sum(counts.values()) == 104
-    assert len(counts) <= 51
+    found = faults(outcome)
+    extra, missing = found[Check.EXTRA_COLUMN, None], found[Check.MISSING_COLUMN, None]
+    assert (extra.observed, missing.observed) == (0.06, 0.03)
+    assert "6 % of the records hold rows of 6 or 7 values where 5 are expected" in extra.summary
+    assert "rows of 3 values where 5 are expected" in missing.summary
+    unreadable = found[Check.UNREADABLE, None]
+    assert (unreadable.observed, unreadable.n) == (0.1, 1000)
+    assert unreadable.summary == (
+        "100 of 1000 records (10 %) cannot be read: 60 × a row has too many values; 30 × a row has too few values; "
+        "10 × the line is not JSON"
+    )
+    assert outcome.reasons == {
+        "a row has too many values": 60,
+        "a row has too few values": 30,
+        "the line is not JSON": 10,
+    }
 
 
-def hourly(empty: tuple[int, ...], rows: int = 400) -> Mapping[datetime, int]:
-    return {hour: 0 if place in empty else rows for place, hour in enumerate(HOURS)}
+def test_unknown_keys_of_json_requests_are_named_with_their_shares() -> None:
+    # given: a tenth of the rows with another name for a feature, all but a few with an id
+    keys = {
+        KeyShape((), ("id",)): 800,
+        KeyShape(("age",), ("AGE", "id")): 90,
+        KeyShape(): 10,
+    }
+    # when
+    found = faults(examine(replace(look(raw(9, seed=2)), profile=captured(keys=keys))).quality)
+    # then: they are extra, and the feature's own key is absent
+    extra = found[Check.EXTRA_COLUMN, None]
+    assert extra.summary == "99 % of the rows have keys that are no feature's, such as 'id' (99 %), 'AGE' (10 %)"
+    assert "raise unknown_key" in extra.remedy
+    missing = found[Check.MISSING_COLUMN, "age"]
+    assert missing.summary.startswith("10 % of the rows lack the key age, rather than hold null")
+    assert (missing.observed, missing.severity) == (0.1, Severity.WARNING)
+
+
+@pytest.mark.parametrize("keys", [{KeyShape(): 900}, {KeyShape(): 897, KeyShape(("age",), ("id",)): 3}, {}])
+def test_a_few_odd_keys_pass(keys: Mapping[KeyShape, int]) -> None:
+    assert examine(replace(look(raw(9, seed=2)), profile=captured(keys=keys))).quality.verdict is Verdict.GOOD
+
+
+def test_keys_that_are_meant_to_be_there_can_be_let_pass() -> None:
+    # given
+    lax = replace(SPEC, quality=QualityMonitor(unknown_key=1.0))
+    profile = captured(keys={KeyShape((), ("id",)): 900})
+    # then
+    assert examine(replace(look(raw(9, seed=2), spec=lax), profile=profile)).quality.verdict is Verdict.GOOD
+
+
+def test_an_absent_key_and_a_null_are_told_apart() -> None:
+    # given: the same missing values, once as absent keys and once as nulls
+    rows = raw(N, seed=2, income=[None] * 200)
+    absent, null = (replace(block(rows), keys=keys) for keys in ({KeyShape(("income",)): 200, KeyShape(): 800}, {}))
+    # when
+    outcomes = [examine(replace(look(rows), profile=BASELINE.observe(made))).quality for made in (absent, null)]
+    # then: each is told once
+    assert [[fault.check for fault in outcome.faults] for outcome in outcomes] == [
+        [Check.MISSING_COLUMN],
+        [Check.COMPLETENESS],
+    ]
+
+
+def test_a_key_that_every_row_lacks_is_said_to_be_absent() -> None:
+    # given
+    rows = raw(N, seed=2, income=None)
+    profile = BASELINE.observe(replace(block(rows), keys={KeyShape(("income",)): N}))
+    # when
+    (fault,) = examine(replace(look(rows), profile=profile)).quality.faults
+    # then
+    assert fault.summary == "No row has a value of income: its key is absent"
+
+
+def hourly(empty: tuple[int, ...], rows: int = 400) -> Traffic:
+    """Traffic in every minute of the hours that are not empty, as older profiles tell it."""
+    made = BASELINE.observe(block(raw(rows, seed=2))) if rows else BASELINE.empty()
+    return Traffic.of({hour: made for place, hour in enumerate(HOURS) if place not in empty})
 
 
 @pytest.mark.parametrize(
     ("empty", "rows", "check", "words"),
     [
-        (tuple(range(8, 14)), 400, Check.CAPTURE_GAP, "No captures for 6 hours from 2026-11-20 18:00 UTC"),
+        (tuple(range(8, 14)), 400, Check.CAPTURE_GAP, "No captures for 6 hours from 2026-11-20 18:00 to"),
         (tuple(range(20, 24)), 400, Check.CAPTURE_LAG, "4 hours ago"),
         ((5, 6, 22, 23), 400, None, ""),  # short stretches
         (tuple(range(8)), 400, None, ""),  # before the first capture
@@ -183,7 +262,7 @@ def test_gaps_and_lag_of_captures_are_told_where_there_usually_are_many(
     empty: tuple[int, ...], rows: int, check: Check | None, words: str
 ) -> None:
     # when
-    outcome = examine(look(raw(N, seed=2), capture=Capture(hourly(empty, rows)))).quality
+    outcome = examine(look(raw(N, seed=2), traffic=hourly(empty, rows))).quality
     # then
     assert {fault.check for fault in outcome.faults} == ({check} if check else set())
     assert all(words in fault.summary for fault in outcome.faults)
@@ -192,9 +271,64 @@ def test_gaps_and_lag_of_captures_are_told_where_there_usually_are_many(
 def test_gaps_and_lag_can_be_switched_off() -> None:
     # given
     patient = replace(SPEC, quality=QualityMonitor(gap_hours=0, lag_hours=0))
-    capture = Capture(hourly((*range(8, 16), *range(19, 24))))
+    traffic = hourly((*range(8, 16), *range(19, 24)))
     # then
-    assert examine(look(raw(N, seed=2), spec=patient, capture=capture)).quality.verdict is Verdict.GOOD
+    assert examine(look(raw(N, seed=2), spec=patient, traffic=traffic)).quality.verdict is Verdict.GOOD
+
+
+def filed(hour: datetime, moments: list[datetime], written: datetime) -> Profile:
+    """Captures answered at these moments, a hundred at each."""
+    times = np.repeat([int(moment.timestamp()) for moment in moments], 100)
+    observer = BASELINE.observer(Filing(hour, written))
+    observer.add(replace(block(raw(len(times), seed=2)), times=times))
+    return observer.profile()
+
+
+def test_a_gap_is_known_to_the_minute_across_hours() -> None:
+    # given: captures that end early in one hour and begin late in another, one of them filed under the hour before
+    first, last = HOURS[4], HOURS[11]
+    profiles = {
+        first: filed(first, [first, first + timedelta(minutes=3, seconds=59)], first + timedelta(minutes=5)),
+        last: filed(last, [last - timedelta(minutes=2), last + timedelta(minutes=30)], last + timedelta(hours=1)),
+    }
+    # when
+    (fault,) = examine(look(raw(N, seed=2), end=HOURS[12], traffic=Traffic.of(profiles))).quality.faults
+    # then
+    assert fault.summary.startswith("No captures for 6 hours 54 minutes from 2026-11-20 14:04 to 2026-11-20 20:58 UTC")
+    assert fault.observed == pytest.approx(6.9)
+
+
+def test_what_has_no_time_makes_no_gap() -> None:
+    # given: two hours of which one has a record without a time
+    profiles = {hour: filed(hour, [hour], END) for hour in HOURS[-2:]}
+    timeless = BASELINE.observer(Filing(HOURS[-2], END))
+    timeless.add(replace(block(raw(1, seed=2)), times=np.array([UNKNOWN_TIME])))
+    profiles[HOURS[-2]] = profiles[HOURS[-2]].merge(timeless.profile())
+    # then: its minutes are not known, and none of them is called silent
+    assert Traffic.of(profiles).longest_silence is None
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        ([5, 20], None),
+        ([5] * 999 + [900], None),  # one in a thousand
+        (
+            [5] * 90 + [900] * 10,
+            "10 % of the records were written more than 3 hours after their requests: half of",
+        ),
+        ([50_000] * 60, "half of all after more than 30 days, 99 % after more than 30 days"),
+    ],
+)
+def test_late_captures_are_told_with_what_is_usual(minutes: list[int], words: str | None) -> None:
+    # given: captures that were written so many minutes after their requests
+    written = END + timedelta(minutes=10)
+    times = np.array([int((written - timedelta(minutes=late)).timestamp()) for late in minutes])
+    # when
+    outcome = examine(replace(look(raw(9, seed=2)), profile=captured(times=times))).quality
+    # then
+    assert [fault.check for fault in outcome.faults] == ([Check.CAPTURE_LAG] if words else [])
+    assert all(words in fault.summary for fault in outcome.faults if words)
 
 
 def test_a_window_with_few_rows_gets_no_verdict_on_its_columns() -> None:
@@ -243,8 +377,10 @@ def test_personal_fields_are_in_no_outcome() -> None:
 
 def test_an_outcome_survives_json_and_another_text_is_refused() -> None:
     # given
-    outcome = examine(look(raw(N, seed=2, home=["Rent"] * 100, age=None), first=True)).quality
+    found = look(raw(N, seed=2, home=["Rent"] * 100, age=None), first=True, traffic=hourly((3,)))
+    outcome = examine(found).quality
     # then
+    assert outcome.gap_seconds == 3600
     assert Quality.from_json(outcome.to_json()) == outcome
     assert outcome.faults[0].severity is Severity.CRITICAL  # the most urgent first
     for text in (b"{", b"{}", outcome.to_json().replace(b'"format":1', b'"format":9')):
@@ -256,7 +392,7 @@ def test_what_cannot_be_told_is_said() -> None:
     # when
     checks = {missed.check for missed in examined().unchecked}
     # then
-    assert checks == {Check.UNIQUENESS.value, Check.EXTRA_COLUMN.value}
+    assert checks == {Check.UNIQUENESS.value}
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))

@@ -14,7 +14,12 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 
 from watchkeeper.naming import MODEL_DIMENSION, NAMESPACE, Metric
 
-_UNITS = {Metric.DRIFT_SCORE: "None", Metric.COMPLETENESS: "Percent"}
+_UNITS = {
+    Metric.DRIFT_SCORE: "None",
+    Metric.COMPLETENESS: "Percent",
+    Metric.CAPTURE_LAG: "Seconds",
+    Metric.CAPTURE_GAP: "Seconds",
+}
 
 
 def emit(model: str, at: datetime, values: Mapping[Metric, float]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from watchkeeper.aws.store import Store
+from watchkeeper.aws.store import Store, Streamed
 
 PIECE_BYTES = 256 << 20
 """Half a million captured rows: seconds of work, so that little is lost when an executor is."""
@@ -24,11 +25,11 @@ def pieces(key: str, size: int, largest: int = PIECE_BYTES) -> list[Piece]:
     return [Piece(key, start, min(start + largest, size)) for start in range(0, max(size, 1), largest)]
 
 
-def read(store: Store, piece: Piece) -> Iterator[bytes] | None:
-    """The piece's lines in chunks cut anywhere; None when there is no such object."""
+def read(store: Store, piece: Piece) -> Streamed | None:
+    """The piece's lines; None when there is no such object."""
     before = max(piece.start - 1, 0)  # whether a line begins at `start`, only the byte before it tells
-    chunks = store.chunks(piece.key, before)
-    return None if chunks is None else _own_lines(chunks, before, piece)
+    streamed = store.stream(piece.key, before)
+    return None if streamed is None else replace(streamed, chunks=_own_lines(streamed.chunks, before, piece))
 
 
 def _own_lines(chunks: Iterable[bytes], position: int, piece: Piece) -> Iterator[bytes]:

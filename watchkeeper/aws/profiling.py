@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from watchkeeper import naming
-from watchkeeper.aws.store import Store
+from watchkeeper.aws.store import Store, Streamed
 from watchkeeper.capture import Block, CaptureReader
 from watchkeeper.capture.batch import BatchReader
 from watchkeeper.naming import CaptureKey
-from watchkeeper.profile import Baseline, Profile
+from watchkeeper.profile import Baseline, Filing, Observer, Profile
 from watchkeeper.quarantine import Quarantine
 from watchkeeper.spec import ModelSpec
 
@@ -27,18 +27,19 @@ class Observed:
     quarantined: bytes
 
 
-def observe(spec: ModelSpec, baseline: Baseline, chunks: Iterable[bytes]) -> Observed:
-    """Profile capture records block by block: memory does not grow with their number."""
-    return _observed(spec, baseline, CaptureReader(spec).blocks(chunks))
+def observe(spec: ModelSpec, baseline: Baseline, capture: CaptureKey, streamed: Streamed) -> Observed:
+    """Profile a captured object, or a piece of one, block by block: memory does not grow with its records."""
+    filing = Filing(capture.hour, streamed.written)
+    return _observed(spec, baseline.observer(filing), CaptureReader(spec).blocks(streamed.chunks))
 
 
-def observe_batch(spec: ModelSpec, baseline: Baseline, requests: Iterable[bytes], answers: Iterable[bytes]) -> Observed:
-    """Profile a file that a batch transform job answered, with its answers, in the same way."""
-    return _observed(spec, baseline, BatchReader(spec).blocks(requests, answers))
+def observe_batch(spec: ModelSpec, baseline: Baseline, requests: Streamed, answers: Streamed) -> Observed:
+    """Profile a file that a batch transform job answered, with its answers, in the same way; its rows have no times."""
+    return _observed(spec, baseline.observer(), BatchReader(spec).blocks(requests.chunks, answers.chunks))
 
 
-def _observed(spec: ModelSpec, baseline: Baseline, blocks: Iterable[Block]) -> Observed:
-    observer, quarantine = baseline.observer(), Quarantine(spec)
+def _observed(spec: ModelSpec, observer: Observer, blocks: Iterable[Block]) -> Observed:
+    quarantine = Quarantine(spec)
     for block in blocks:
         observer.add(block)
         quarantine.add(block.unreadable)

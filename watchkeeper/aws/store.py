@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _CHUNK = 1 << 20
 _READERS = 16
@@ -25,6 +27,14 @@ class Listed(NamedTuple):
     tag: str
     size: int
     modified: datetime
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An object on its way: its bytes in chunks cut anywhere, to be gone through once, and when it was written."""
+
+    chunks: Iterable[bytes]
+    written: datetime
 
 
 class Store:
@@ -42,8 +52,8 @@ class Store:
 
     def get(self, key: str) -> bytes | None:
         """The object's bytes, or None when there is no such object."""
-        body = self._body(key)
-        return None if body is None else bytes(body.read())
+        found = self._object(key)
+        return None if found is None else found["Body"].read()
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         """The object's bytes from `start` up to `stop`."""
@@ -86,19 +96,19 @@ class Store:
 
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
-        chunks = self.chunks(key)
-        return None if chunks is None else lines_of(chunks)
+        streamed = self.stream(key)
+        return None if streamed is None else lines_of(streamed.chunks)
 
-    def chunks(self, key: str, start: int = 0) -> Iterator[bytes] | None:
-        """The object's bytes from `start` on, streamed in pieces cut anywhere; None when there is no such object."""
-        body = self._body(key, start)
-        return None if body is None else body.iter_chunks(_CHUNK)
+    def stream(self, key: str, start: int = 0) -> Streamed | None:
+        """The object's bytes from `start` on; None when there is no such object."""
+        found = self._object(key, start)
+        return None if found is None else Streamed(found["Body"].iter_chunks(_CHUNK), found["LastModified"])
 
-    def _body(self, key: str, start: int = 0) -> Any | None:
+    def _object(self, key: str, start: int = 0) -> GetObjectOutputTypeDef | None:
         try:
             if start:
-                return self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-")["Body"]
-            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+                return self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-")
+            return self._client.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code")
             # Who may list a bucket only under a prefix is told "forbidden" of an object that is not there.

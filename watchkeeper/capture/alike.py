@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.capture import fields, template
+from watchkeeper.capture import fields, moments, template
 from watchkeeper.capture.block import Part
-from watchkeeper.capture.fields import FieldReader
+from watchkeeper.capture.fields import FieldReader, Wanted
 from watchkeeper.capture.record import RecordReader
 from watchkeeper.capture.rows import RowColumns
 from watchkeeper.capture.template import Template
@@ -41,6 +41,8 @@ class _Known:
         for places, wanted in ((form.features, self._rows.wanted), (form.answers or (), self._rows.wanted_answers)):
             for place, want in zip(places, wanted, strict=True):
                 fitted[place] = replace(fitted[place], wanted=want)
+        if form.time is not None:
+            fitted[form.time] = replace(fitted[form.time], wanted=Wanted.TIMES)
         self._reader = FieldReader(fitted, '"\\' if form.escaped else '"')
 
     @property
@@ -57,7 +59,8 @@ class _Known:
         answers = [found.values[place] for place in self._form.answers or ()]
         part, certain = self._rows.read(features, answers, len(found.fitting))
         self.fitted = self.fitted / 2 + len(certain)
-        return part, found.fitting[certain]
+        times = moments.unknown(len(found.fitting)) if found.times is None else found.times
+        return replace(part, times=times[certain]), found.fitting[certain]
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ from watchkeeper.capture import fields, payload
 from watchkeeper.capture.block import Block, Part, Unreadable, assembled, prediction_columns
 from watchkeeper.capture.joined import Exchange, JoinedReader
 from watchkeeper.capture.lines import PIECE_BYTES, TOO_LONG, pieces
-from watchkeeper.capture.prediction import Prediction
-from watchkeeper.capture.record import RecordReader
+from watchkeeper.capture.record import Held, Record, RecordReader
+from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.errors import CaptureError
+from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import InputFormat, ModelSpec
 
 PAIRS_AT_ONCE = 20_000
@@ -111,11 +112,13 @@ class _Line:
     def text(self) -> str:
         """The line's text."""
         if not self.whole:
-            raise CaptureError(TOO_LONG)
+            raise RefusedError(Reason.TOO_LONG, TOO_LONG)
         try:
             return self.data.decode()
         except UnicodeDecodeError as error:
-            raise CaptureError(f"The line is not UTF-8 text (at byte {error.start}); send text.") from error
+            raise RefusedError(
+                Reason.MALFORMED, f"The line is not UTF-8 text (at byte {error.start}); send text."
+            ) from error
 
 
 _Pair: TypeAlias = tuple[_Line | None, _Line | None]
@@ -125,7 +128,6 @@ class BatchReader:
     """Reads pairs of files of one model, as `CaptureReader` reads captures."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        self._task = spec.task
         self._json = spec.input_format is InputFormat.JSON
         self._records = RecordReader(spec)
         self._joined = JoinedReader(spec)
@@ -145,37 +147,35 @@ class BatchReader:
         if fields.AVAILABLE and not self._json:
             exchanges = ((place, _exchange(pair, answered)) for place, pair in enumerate(pairs))
             parts, taken = self._joined.read_exchanges(exchanges)
-        inputs: list[Sequence[object]] = []
-        outputs: list[Prediction] = []
+        held = Held(outputs=[] if answered else None)
         unreadable: list[Unreadable] = []
         for place, pair in enumerate(pairs):
             if place in taken:
                 continue
             try:
-                rows, predictions = self._rows(pair, answered)
-            except CaptureError as error:
+                held.add(self._record(pair, answered))
+            except RefusedError as error:
                 line = pair[0] or pair[1]
                 assert line is not None  # a pair has at least one side
-                unreadable.append(Unreadable(line.number, str(error), line.data))
-            else:
-                inputs.extend(rows)
-                outputs.extend(predictions)
-        predicted = prediction_columns(self._task, outputs) if answered else None
-        return [*parts, Part(len(inputs), self._records.feature_columns(inputs), predicted)], unreadable
+                unreadable.append(Unreadable.of(line.number, error, line.data))
+        return [*parts, self._records.part(held)], unreadable
 
-    def _rows(self, pair: _Pair, answered: bool) -> tuple[list[Sequence[object]], list[Prediction]]:
-        """Inputs and predictions of one pair, read with every form that bodies have."""
+    def _record(self, pair: _Pair, answered: bool) -> Record:
+        """One pair, read with every form that bodies have; no time is told of it."""
         asked, told = pair
         if asked is None or (answered and told is None):
-            raise CaptureError(
+            raise RefusedError(
+                Reason.UNPAIRED,
                 "A request has no answer or an answer no request; let the job split its input by line, and assemble "
-                "its output by line."
+                "its output by line.",
             )
         text = asked.text()
-        inputs = self._records.input_rows(payload.json_rows(text, "request") if self._json else payload.csv_rows(text))
-        if told is None:
-            return inputs, []
-        return inputs, self._records.output_rows(_answer_rows(_GENERATED.sub("", told.text())), len(inputs), "answer")
+        rows: list[Any] = payload.json_rows(text, "request") if self._json else payload.csv_rows(text)
+        inputs, outputs = self._records.input_rows(rows), None
+        if told is not None:
+            answers = _answer_rows(_GENERATED.sub("", told.text()))
+            outputs = self._records.output_rows(answers, len(inputs), "answer")
+        return Record("", None, UNKNOWN_TIME, inputs, outputs, self._records.keys.shapes(rows))
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:

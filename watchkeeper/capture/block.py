@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper.capture.keys import Keys, KeyShape
 from watchkeeper.capture.prediction import Prediction
+from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import Feature, Kind, Task
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, category_column, concatenate
 
@@ -18,13 +21,33 @@ PREDICTED_VALUE = "predicted value"
 CONFIDENCE = "confidence"
 
 
+def no_times() -> NDArray[np.int64]:
+    """The times of no records."""
+    return np.empty(0, np.int64)
+
+
 @dataclass(frozen=True)
 class Unreadable:
-    """A record that could not be read: where, why, and its bytes (of a record that is too long, the first ones)."""
+    """A record that could not be read.
+
+    Attributes
+    ----------
+    reason : why, for people
+    raw : its bytes; of a record that is too long, the first ones
+    kind : why, to be counted
+    values : how many values the first wrong row has, where their number is what is wrong
+    """
 
     line: int
     reason: str
     raw: bytes
+    kind: Reason
+    values: int | None = None
+
+    @classmethod
+    def of(cls, line: int, error: RefusedError, raw: bytes) -> Unreadable:
+        """The record that the error refuses."""
+        return cls(line, str(error), raw, error.reason, error.values)
 
 
 @dataclass(frozen=True)
@@ -33,12 +56,19 @@ class Block:
 
     Personal features are not in `features`. `predictions` has a row for each row of the features and in their order, or
     none at all: an answer need not be captured.
+
+    Attributes
+    ----------
+    times : when each captured record that was read was answered (see `moments`); nothing of rows that are no captures
+    keys : the keys of the rows that came as JSON objects
     """
 
     rows: int
     features: Mapping[str, Column]
     predictions: Mapping[str, Column]
     unreadable: Sequence[Unreadable] = ()
+    times: NDArray[np.int64] = field(default_factory=no_times)
+    keys: Keys = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,6 +78,8 @@ class Part:
     rows: int
     features: Mapping[str, Column]
     predictions: Mapping[str, Column] | None
+    times: NDArray[np.int64] = field(default_factory=no_times)
+    keys: Keys = field(default_factory=dict)
 
 
 def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadable]) -> Iterator[Block]:
@@ -68,8 +100,16 @@ def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadab
         features = _together([part.features for part in alike])
         answers = [part.predictions for part in alike if part.predictions is not None]
         predictions = _together(answers) if answers else silent.predictions
-        yield Block(sum(part.rows for part in alike), features, predictions, unreadable)
+        times = np.concatenate([part.times for part in alike])
+        yield Block(sum(part.rows for part in alike), features, predictions, unreadable, times, _added(alike))
         unreadable = ()
+
+
+def _added(parts: Sequence[Part]) -> Keys:
+    total: Counter[KeyShape] = Counter()
+    for part in parts:
+        total.update(part.keys)
+    return total
 
 
 def _together(columns: Sequence[Mapping[str, Column]]) -> dict[str, Column]:

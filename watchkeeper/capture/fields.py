@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.capture import framed
+from watchkeeper.capture import framed, moments
 from watchkeeper.cells import MISSING
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Wanted(Enum):
 
     NUMBERS = auto()
     TEXTS = auto()
+    TIMES = auto()
     NOTHING = auto()
 
 
@@ -87,11 +88,13 @@ class Rows:
     lines : how many rows there were
     fitting : places of the rows that were read, among them
     values : of each field, or None: those of the rows that were read; numbers are `Coded` where pyarrow refused one
+    times : those of the rows that were read, of the field of times; None when there is no such field
     """
 
     lines: int
     fitting: NDArray[np.intp]
     values: Sequence[Values | None]
+    times: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class _Read:
     values: Values | None
     fits: NDArray[np.bool_] | None
     strict: bool = True
+    times: NDArray[np.int64] | None = None
 
 
 class FieldReader:
@@ -157,7 +161,7 @@ class FieldReader:
         coded = pa.dictionary(pa.int32(), pa.string())
         if field.constant or field.wanted is Wanted.TEXTS:
             return coded
-        if field.wanted is Wanted.NOTHING:
+        if field.wanted in (Wanted.NOTHING, Wanted.TIMES):
             return pa.binary(field.width) if field.width and not loose else pa.string()
         if loose:
             return coded
@@ -188,11 +192,13 @@ def _rows(columns: Sequence[_Read], rows: int, misfits: Sequence[int]) -> Rows:
     lines = rows + len(misfits)
     kept = np.delete(np.arange(lines), misfits) if misfits else np.arange(lines)
     values = [column.values for column in columns]
+    times = next((column.times for column in columns if column.times is not None), None)
     masks = [column.fits for column in columns if column.fits is not None]
     if masks:
         fits = np.stack(masks).all(axis=0)
         kept, values = kept[fits], [None if found is None else found[fits] for found in values]
-    return Rows(lines, kept, values)
+        times = None if times is None else times[fits]
+    return Rows(lines, kept, values, times)
 
 
 def _read(data: bytes, types: dict[str, Any], size: int, nulls: Sequence[str], misfits: list[int]) -> Any:
@@ -229,8 +235,9 @@ def _framed(field: Field, texts: framed.Texts, signs: str) -> _Read | None:
     """Read a column of framed texts at once."""
     fits = texts.framed(field.prefix, field.suffix, signs.encode())
     everywhere = bool(fits.all())
-    if field.wanted is Wanted.NOTHING:
-        return _Read(None, None if everywhere else fits, strict=texts.step == field.width)
+    if field.wanted in (Wanted.NOTHING, Wanted.TIMES):
+        times = moments.of_texts(texts, field.prefix, field.suffix, fits) if field.wanted is Wanted.TIMES else None
+        return _Read(None, None if everywhere else fits, texts.step == field.width, times)
     numbers = _single(texts.between(field.prefix, field.suffix)) if everywhere else None
     return None if numbers is None else _Read(numbers, None)
 

@@ -6,13 +6,16 @@ eight bytes: a word at the same distance from each text's begin or end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_MANY = 0.1
+"""Where more of the rows than this differ from the row before, sorting them is quicker than reading each."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Texts:
         if (self.step or 0) < around:
             good = self.lengths >= around
             if not good.all():
-                good[good] = self._some(good).framed(prefix, suffix, signs)
+                good[good] = self.only(good).framed(prefix, suffix, signs)
                 return good
         good = np.ones(self.count, bool)
         for where, word in (*self._words(prefix, at_end=False), *self._words(suffix, at_end=True)):
@@ -92,7 +95,29 @@ class Texts:
         data = changed[1:].tobytes() + b"\n" if prefix else changed.tobytes()
         return Inner(data, before.decode().strip("\n"), after.decode().strip("\n"))
 
-    def _some(self, rows: NDArray[np.bool_]) -> Texts:
+    def distinct(self, before: int, after: int) -> tuple[list[bytes], NDArray[np.int64]]:
+        """What stands between the first `before` and the last `after` bytes of each text.
+
+        Returns
+        -------
+        The bodies, equal ones once where that is quickly found, and for each text its body's place among them.
+        """
+        firsts = places = np.arange(self.count)
+        if self.step is not None:
+            firsts, places = _grouped(list(self._body_words(before, after)), self.count)
+        begins, ends = self.starts[firsts] + before, self.ends[firsts] - after
+        return [self.data[a:b].tobytes() for a, b in zip(begins.tolist(), ends.tolist(), strict=True)], places
+
+    def _body_words(self, before: int, after: int) -> Iterator[NDArray[Any]]:
+        """The bodies of texts of one length as words, last word first: of each one array, over all texts."""
+        assert self.step is not None
+        end = self.step - after
+        size = next((size for size in (8, 4, 2, 1) if size <= end - before), 1)
+        for stop in range(end, before, -size):
+            yield _view(self.data, bytes(size))[max(stop - size, before) :: self.step]
+
+    def only(self, rows: NDArray[np.bool_]) -> Texts:
+        """Some of the texts."""
         lengths = self.lengths[rows]
         return Texts(self.data[np.repeat(rows, self.lengths)], len(lengths), None, np.cumsum(lengths))
 
@@ -113,3 +138,19 @@ def _view(data: NDArray[np.uint8], word: bytes) -> NDArray[Any]:
     """The buffer as overlapping words of the word's size, one at each byte."""
     size = len(word)
     return np.ndarray((max(0, len(data) - size + 1),), f"<u{size}", data, strides=(1,))
+
+
+def _grouped(words: Sequence[NDArray[Any]], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first row of each group of equal rows, and each row's group.
+
+    Equal neighbours are a group, which is found in a pass. If most neighbours differ, and in nothing but the last word,
+    all rows are sorted by it: times in no order have the same day and tens of hours.
+    """
+    changes = np.ones(count, bool)
+    changes[1:] = False
+    for word in words:
+        changes[1:] |= word[1:] != word[:-1]
+    if words and np.count_nonzero(changes) > _MANY * count and all((word == word[:1]).all() for word in words[1:]):
+        _, firsts, places = np.unique(words[0], return_index=True, return_inverse=True)
+        return firsts, places
+    return np.flatnonzero(changes), np.cumsum(changes) - 1

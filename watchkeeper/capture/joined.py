@@ -7,18 +7,19 @@ fit is left to the general reader, which knows why.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper import jsonio
-from watchkeeper.capture import fields, payload
+from watchkeeper.capture import fields, moments, payload
 from watchkeeper.capture.block import Part
 from watchkeeper.capture.fields import Field, FieldReader, Rows, Values
 from watchkeeper.capture.record import ANSWER_PLACES
 from watchkeeper.capture.rows import RowColumns
+from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.errors import CaptureError
 from watchkeeper.spec import ModelSpec
 
@@ -29,27 +30,32 @@ _LOOKED_AT = 20
 
 
 class Exchange(NamedTuple):
-    """A request and its answer as CSV, and how many values each row of the answer holds (None: there is no answer)."""
+    """A request and its answer as CSV, how many values each row of the answer holds (None: there is no answer), and
+    the second in which it was given.
+    """
 
     request: str
     answer: str
     rows: int
     width: int | None
+    time: int = UNKNOWN_TIME
 
     @classmethod
-    def of(cls, request: str | None, answer: str | None, *, answered: bool = True) -> Exchange | None:
+    def of(
+        cls, request: str | None, answer: str | None, *, answered: bool = True, time: int = UNKNOWN_TIME
+    ) -> Exchange | None:
         """The exchange of two CSV texts; None when they need a closer look, or do not go together."""
         request, answer = _csv(request), _csv(answer) if answered else ""
         if request is None or answer is None:
             return None
         rows = request.count("\n") + 1
         if not answered:
-            return cls(request, "", rows, None)
+            return cls(request, "", rows, None, time)
         if rows > 1 and "\n" not in answer and answer.count(",") + 1 == rows:
             answer = answer.replace(",", "\n")  # one line that holds a single value for each row
         if answer.count("\n") + 1 != rows:
             return None
-        return cls(request, answer, rows, answer.partition("\n")[0].count(",") + 1)
+        return cls(request, answer, rows, answer.partition("\n")[0].count(",") + 1, time)
 
 
 @dataclass
@@ -118,6 +124,7 @@ class _Known:
         read = [self._requests.read("\n".join([*(each.request for each in exchanges), ""]).encode())]
         if self._answers is not None:
             read.append(self._answers.read("\n".join([*(each.answer for each in exchanges), ""]).encode()))
+        times = np.array([exchange.time for exchange in exchanges], np.int64)
         sides = [side for side in read if side is not None and side.lines == len(owner)]
         if len(sides) < len(read):
             return None
@@ -129,7 +136,7 @@ class _Known:
             requests, *answers = (_at(side, rows) for side in sides)
             part, certain = self._columns.read(requests, answers[0] if answers else (), len(rows))
             if len(certain) == len(rows):
-                return part, fitting
+                return replace(part, times=times[fitting]), fitting
             fitting[np.delete(owner[rows], certain)] = False
 
 
@@ -149,9 +156,10 @@ def _exchange(line: bytes) -> Exchange | None:
         request = payload.csv_text(data.get("endpointInput"), "endpointInput")
         answered = next((place for place in ANSWER_PLACES if place in data), None)
         answer = payload.csv_text(data[answered], answered) if answered is not None else None
+        time = metadata.get("inferenceTime")
     except (ValueError, AttributeError, CaptureError):
         return None
-    return Exchange.of(request, answer, answered=answered is not None)
+    return Exchange.of(request, answer, answered=answered is not None, time=moments.seconds(time))
 
 
 def _csv(text: str | None) -> str | None:

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Any
 
 from watchkeeper import jsonio
-from watchkeeper.errors import CaptureError
+from watchkeeper.refusal import Reason, RefusedError
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
 WRAPPERS = ("instances", "predictions", "outputs", "inputs")
@@ -36,7 +36,7 @@ def rows(part: object, place: str) -> list[Any]:
 
     Raises
     ------
-    CaptureError
+    RefusedError
         The body cannot be read; the reason names the place and the remedy.
     """
     form, content = _content(part, place)
@@ -60,14 +60,16 @@ class _Form(Enum):
 
 def _content(part: object, place: str) -> tuple[_Form, Any]:
     if not isinstance(part, Mapping):
-        raise CaptureError(f"{place} is not an object; capture both Input and Output of the endpoint.")
+        raise RefusedError(Reason.NO_BODY, f"{place} is not an object; capture both Input and Output of the endpoint.")
     encoding, data = part.get("encoding"), part.get("data")
     if encoding not in ENCODINGS:
-        raise CaptureError(f"{place}.encoding is {_short(encoding)}; expected one of {', '.join(ENCODINGS)}.")
+        raise RefusedError(
+            Reason.ENCODING, f"{place}.encoding is {_short(encoding)}; expected one of {', '.join(ENCODINGS)}."
+        )
     if encoding == "JSON" and isinstance(data, list | dict):
         return _Form.DOCUMENT, data
     if not isinstance(data, str):
-        raise CaptureError(f"{place}.data is {type(data).__name__}; expected text.")
+        raise RefusedError(Reason.MALFORMED, f"{place}.data is {type(data).__name__}; expected text.")
     if encoding != "BASE64":
         return _Form[encoding], data
     text = _decoded(data, place)
@@ -87,7 +89,9 @@ def csv_rows(text: str) -> list[list[str]]:
     try:
         return [row or [""] for row in csv.reader(text.splitlines(keepends=True), strict=True)]
     except csv.Error as error:
-        raise CaptureError(f"The CSV text is malformed ({error}); quote texts that hold quotes or commas.") from error
+        raise RefusedError(
+            Reason.MALFORMED, f"The CSV text is malformed ({error}); quote texts that hold quotes or commas."
+        ) from error
 
 
 def json_rows(text: str, place: str) -> list[Any]:
@@ -97,14 +101,18 @@ def json_rows(text: str, place: str) -> list[Any]:
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2:
-            raise CaptureError(f"{place}.data is not JSON ({_where(error)}); send valid JSON or CSV.") from error
+            raise RefusedError(
+                Reason.MALFORMED, f"{place}.data is not JSON ({_where(error)}); send valid JSON or CSV."
+            ) from error
     found: list[Any] = []
     for number, line in enumerate(lines, 1):
         try:
             found.extend(_json_rows(jsonio.loads(line)))
         except ValueError as error:
-            raise CaptureError(
-                f"{place}.data is neither JSON nor JSON Lines (line {number}: {_where(error)}); send valid JSON or CSV."
+            raise RefusedError(
+                Reason.MALFORMED,
+                f"{place}.data is neither JSON nor JSON Lines (line {number}: {_where(error)}); send valid JSON, or "
+                "CSV.",
             ) from error
     return found
 
@@ -122,9 +130,10 @@ def _decoded(data: str, place: str) -> str:
     try:
         return base64.b64decode(data, validate=True).decode("utf-8")
     except (binascii.Error, ValueError) as error:
-        raise CaptureError(
+        raise RefusedError(
+            Reason.ENCODING,
             f"{place}.data is not text in base64 ({type(error).__name__}); list its content type in the endpoint's "
-            "CaptureContentTypeHeader, and send CSV or JSON."
+            "CaptureContentTypeHeader, and send CSV or JSON.",
         ) from error
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from watchkeeper.cells import parse_category, parse_number
-from watchkeeper.errors import CaptureError
+from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import ModelSpec, Task
 
 POSITIVE, NEGATIVE = "positive", "negative"
@@ -55,7 +55,7 @@ class PredictionReader:
 
         Raises
         ------
-        CaptureError
+        RefusedError
             There are more or fewer answers than rows, or an answer is of no known form.
         """
         if len(rows) == 1 and expected > 1 and isinstance(rows[0], list) and len(rows[0]) == expected:
@@ -63,8 +63,9 @@ class PredictionReader:
         elif expected == 1 and len(rows) > 1 and not any(isinstance(row, list | Mapping) for row in rows):
             rows = [rows]  # a flat list that answers a single row
         if len(rows) != expected:
-            raise CaptureError(
-                f"{place} holds {len(rows)} answers to {expected} rows; answer every row of a request, in its order."
+            raise RefusedError(
+                Reason.ROWS_AND_ANSWERS,
+                f"{place} holds {len(rows)} answers to {expected} rows; answer every row of a request, in its order.",
             )
         return [self.read(row, place) for row in rows]
 
@@ -74,9 +75,10 @@ class PredictionReader:
             label, score = self._from_object(row) if isinstance(row, Mapping) else self._from_values(row)
             return self._complete(label, score)
         except (ValueError, LookupError, TypeError) as error:
-            raise CaptureError(
+            raise RefusedError(
+                Reason.ANSWER_FORM,
                 f"{place} holds an answer of no known form ({type(error).__name__}, {type(row).__name__}); name the "
-                "position or key of label and score in the model's output section."
+                "position or key of label and score in the model's output section.",
             ) from error
 
     def _from_object(self, row: Mapping[str, object]) -> tuple[object, object]:

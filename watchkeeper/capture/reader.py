@@ -10,15 +10,13 @@ with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from watchkeeper.capture.alike import AlikeReader
 from watchkeeper.capture.block import Block, Part, Unreadable, assembled, prediction_columns
 from watchkeeper.capture.joined import JoinedReader
 from watchkeeper.capture.lines import TOO_LONG, Piece, pieces
-from watchkeeper.capture.prediction import Prediction
-from watchkeeper.capture.record import Record, RecordReader
-from watchkeeper.errors import CaptureError
+from watchkeeper.capture.record import Held, RecordReader
+from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import ModelSpec
 
 ROWS_AS_OBJECTS = 20_000
@@ -30,7 +28,6 @@ class CaptureReader(RecordReader):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)
-        self._task = spec.task
         self._alike = AlikeReader(spec, self)
         self._joined = JoinedReader(spec)
         self._nothing = Part(0, self.feature_columns(()), prediction_columns(spec.task, ()))
@@ -49,7 +46,7 @@ class CaptureReader(RecordReader):
     def _read(self, piece: Piece, first: int) -> tuple[list[Part], list[Unreadable], int]:
         """The parts of a piece, what could not be read, and how many lines it has."""
         if not piece.whole:
-            return [], [Unreadable(first, TOO_LONG, piece.data)], 1
+            return [], [Unreadable(first, TOO_LONG, piece.data, Reason.TOO_LONG)], 1
         taken = self._alike.read(piece.data)
         joined, left = self._joined.read(taken.lines, taken.left)
         unreadable: list[Unreadable] = []
@@ -60,39 +57,17 @@ class CaptureReader(RecordReader):
         self, lines: Sequence[bytes], places: Sequence[int], first: int, unreadable: list[Unreadable]
     ) -> Iterator[Part]:
         """The parts of the lines at `places`, read by the general reader."""
-        answered, silent = _Held([], []), _Held([], None)
+        answered, silent = Held(outputs=[]), Held(outputs=None)
         for place in places:
             try:
                 record = self.record(lines[place])
-            except CaptureError as error:
-                unreadable.append(Unreadable(first + place, str(error), lines[place]))
+            except RefusedError as error:
+                unreadable.append(Unreadable.of(first + place, error, lines[place]))
                 continue
             held = silent if record.outputs is None else answered
             held.add(record)
             if len(held.inputs) >= ROWS_AS_OBJECTS:
-                yield self._part(held)
+                yield self.part(held)
                 held.clear()
-        yield self._part(answered)
-        yield self._part(silent)
-
-    def _part(self, held: _Held) -> Part:
-        predictions = None if held.outputs is None else prediction_columns(self._task, held.outputs)
-        return Part(len(held.inputs), self.feature_columns(held.inputs), predictions)
-
-
-@dataclass(frozen=True)
-class _Held:
-    """Rows that are not yet columns."""
-
-    inputs: list[Sequence[object]]
-    outputs: list[Prediction] | None
-
-    def add(self, record: Record) -> None:
-        self.inputs.extend(record.inputs)
-        if self.outputs is not None:
-            self.outputs.extend(record.outputs or ())
-
-    def clear(self) -> None:
-        self.inputs.clear()
-        if self.outputs is not None:
-            self.outputs.clear()
+        yield self.part(answered)
+        yield self.part(silent)

@@ -6,15 +6,20 @@ Reasons for refusing a record quote no row's values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from watchkeeper import jsonio
-from watchkeeper.capture import payload
+from watchkeeper.capture import moments, payload
+from watchkeeper.capture.block import Part, prediction_columns
+from watchkeeper.capture.keys import KeyReader, KeyShape
 from watchkeeper.capture.prediction import Prediction, PredictionReader
-from watchkeeper.errors import CaptureError
+from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import ModelSpec
 from watchkeeper.table import Column, column
 
@@ -28,15 +33,23 @@ class Record:
 
     Attributes
     ----------
+    seconds : when it was answered, in whole seconds since 1970; `UNKNOWN_TIME` if it does not say
     inputs : one sequence of raw values a row, in the order of the spec's features
     outputs : one prediction a row; None when the answer was not captured
+    keys : how the keys of the rows that are JSON objects differ from the features
     """
 
     event_id: str
     inference_id: str | None
-    time: datetime | None
+    seconds: int
     inputs: Sequence[Sequence[object]]
     outputs: Sequence[Prediction] | None
+    keys: Sequence[KeyShape] = ()
+
+    @property
+    def time(self) -> datetime | None:
+        """When it was answered, if it says so."""
+        return moments.time(self.seconds)
 
     @property
     def label_id(self) -> str:
@@ -44,11 +57,38 @@ class Record:
         return self.inference_id or self.event_id
 
 
+@dataclass(frozen=True)
+class Held:
+    """Records that are not yet columns."""
+
+    outputs: list[Prediction] | None
+    inputs: list[Sequence[object]] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    keys: list[KeyShape] = field(default_factory=list)
+
+    def add(self, record: Record) -> None:
+        """Hold a record as well."""
+        self.inputs.extend(record.inputs)
+        self.times.append(record.seconds)
+        self.keys.extend(record.keys)
+        if self.outputs is not None:
+            self.outputs.extend(record.outputs or ())
+
+    def clear(self) -> None:
+        """Hold nothing any more."""
+        for held in (self.inputs, self.times, self.keys):
+            held.clear()
+        if self.outputs is not None:
+            self.outputs.clear()
+
+
 class RecordReader:
     """Reads single records of one model."""
 
     def __init__(self, spec: ModelSpec) -> None:
+        self._task = spec.task
         self._names = tuple(feature.name for feature in spec.features)
+        self.keys = KeyReader(self._names)
         self._profiled = [(place, f) for place, f in enumerate(spec.features) if not f.personal]
         self._predictions = PredictionReader(spec)
 
@@ -57,16 +97,18 @@ class RecordReader:
 
         Raises
         ------
-        CaptureError
+        RefusedError
             The line is no record of this model; the message names place and remedy.
         """
         document = _document(line)
         data, metadata = document.get("captureData"), document.get("eventMetadata")
         if not isinstance(data, Mapping) or not isinstance(metadata, Mapping):
-            raise CaptureError(
-                "The record has no captureData or no eventMetadata; write nothing but SageMaker's captures here."
+            raise RefusedError(
+                Reason.NO_RECORD,
+                "The record has no captureData or no eventMetadata; write nothing but SageMaker's captures here.",
             )
-        inputs = self.input_rows(payload.rows(data.get("endpointInput"), "endpointInput"))
+        rows = payload.rows(data.get("endpointInput"), "endpointInput")
+        inputs = self.input_rows(rows)
         outputs = None
         for place in ANSWER_PLACES:
             if place in data:
@@ -75,9 +117,10 @@ class RecordReader:
         return Record(
             event_id=_text(metadata.get("eventId")) or "",
             inference_id=_text(metadata.get("inferenceId")),
-            time=_time(metadata.get("inferenceTime")),
+            seconds=moments.seconds(metadata.get("inferenceTime")),
             inputs=inputs,
             outputs=outputs,
+            keys=self.keys.shapes(rows),
         )
 
     def input_rows(self, rows: Sequence[Any], place: str = "endpointInput") -> list[Sequence[object]]:
@@ -85,7 +128,7 @@ class RecordReader:
         if len(self._names) > 1 and rows and not any(isinstance(row, list | Mapping) for row in rows):
             rows = [rows]  # a flat list is one row
         if not rows:
-            raise CaptureError(f"{place} holds no row; send at least one row a request.")
+            raise RefusedError(Reason.NO_ROW, f"{place} holds no row; send at least one row a request.")
         return [self._input_row(row, number, place) for number, row in enumerate(rows, 1)]
 
     def output_rows(self, rows: Sequence[Any], expected: int, place: str = "endpointOutput") -> list[Prediction]:
@@ -97,16 +140,19 @@ class RecordReader:
             if not any(name in row for name in self._names):
                 if isinstance(row.get("features"), list):
                     return self._input_row(row["features"], number, place)
-                raise CaptureError(
+                raise RefusedError(
+                    Reason.NO_FEATURE,
                     f"{place}, row {number}: no known feature among its {len(row)} keys; expected "
-                    f"{', '.join(self._names[:3])}, …"
+                    f"{', '.join(self._names[:3])}, …",
                 )
             return [row.get(name) for name in self._names]
         values = row if isinstance(row, list) else [row]
         if len(values) != len(self._names):
-            raise CaptureError(
-                f"{place}, row {number}: {len(values)} values for {len(self._names)} features; send the features in "
-                "the order of the model's file, or correct that list."
+            raise RefusedError(
+                Reason.TOO_FEW_VALUES if len(values) < len(self._names) else Reason.TOO_MANY_VALUES,
+                f"{place}, row {number}: {len(values)} values where {len(self._names)} are expected; send the features "
+                "in the order of the model's file, or correct that list.",
+                len(values),
             )
         return values
 
@@ -115,28 +161,27 @@ class RecordReader:
         raw = list(zip(*rows, strict=True)) or [()] * len(self._names)
         return {feature.name: column(feature.kind, raw[place]) for place, feature in self._profiled}
 
+    def part(self, held: Held) -> Part:
+        """Typed columns of records."""
+        predictions = None if held.outputs is None else prediction_columns(self._task, held.outputs)
+        columns, times = self.feature_columns(held.inputs), np.array(held.times, np.int64)
+        return Part(len(held.inputs), columns, predictions, times, Counter(held.keys))
+
 
 def _document(line: bytes) -> Mapping[str, Any]:
     try:
         document = jsonio.loads(line)
     except ValueError as error:
-        raise CaptureError(
-            f"The line is not JSON ({type(error).__name__} at {getattr(error, 'pos', '?')}); it may be cut short."
+        raise RefusedError(
+            Reason.NOT_JSON,
+            f"The line is not JSON ({type(error).__name__} at {getattr(error, 'pos', '?')}); it may be cut short.",
         ) from error
     if not isinstance(document, Mapping):
-        raise CaptureError(f"The line holds a {type(document).__name__}; a capture record is an object.")
+        raise RefusedError(
+            Reason.NO_RECORD, f"The line holds a {type(document).__name__}; a capture record is an object."
+        )
     return document
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _time(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -29,12 +29,14 @@ class Template:
     fields : what stands between the commas of a line
     features : places, among the fields, of the request's values
     answers : of the answer's values; None when the answer was not captured
+    time : of the time at which it was answered; None when the record has none
     escaped : whether there are backslashes in what never changes: those of a line end behind the request or the answer
     """
 
     fields: tuple[Field, ...]
     features: tuple[int, ...]
     answers: tuple[int, ...] | None
+    time: int | None
     escaped: bool
 
 
@@ -48,7 +50,7 @@ class _Span:
     holds: str
 
 
-_REQUEST, _ANSWER, _METADATA = "request", "answer", "metadata"
+_REQUEST, _ANSWER, _TIME, _METADATA = "request", "answer", "time", "metadata"
 _LINE_ENDS = re.compile(rb"(?:\\r|\\n)+$")
 """Escaped line ends behind a body, which are no part of its rows. Many clients and containers write one."""
 
@@ -62,7 +64,7 @@ def learn(line: bytes) -> Template | None:
     if spans is None or escapes != sum(line.count(b"\\", span.end, span.closed) for span in spans):
         return None
     fields: list[Field] = []
-    places: dict[str, list[int]] = {_REQUEST: [], _ANSWER: [], _METADATA: []}
+    places: dict[str, list[int]] = {_REQUEST: [], _ANSWER: [], _TIME: [], _METADATA: []}
     begin = 0
     for text in line.split(b","):
         end = begin + len(text)
@@ -77,11 +79,12 @@ def learn(line: bytes) -> Template | None:
         else:
             fields.append(Field(Wanted.NOTHING, text, constant=True))
         begin = end + 1
-    if not all(field.prefix.isascii() and field.suffix.isascii() for field in fields):
+    if len(places[_TIME]) > 1 or not all(field.prefix.isascii() and field.suffix.isascii() for field in fields):
         return None
     answered = any(span.holds == _ANSWER for span in spans)
     answers = tuple(places[_ANSWER]) if answered else None
-    return Template(tuple(fields), tuple(places[_REQUEST]), answers, escapes > 0)
+    time = places[_TIME][0] if places[_TIME] else None
+    return Template(tuple(fields), tuple(places[_REQUEST]), answers, time, escapes > 0)
 
 
 def _spans(line: bytes) -> list[_Span] | None:
@@ -95,6 +98,9 @@ def _spans(line: bytes) -> list[_Span] | None:
     data, metadata = document["captureData"], document["eventMetadata"]
     answer = next((place for place in ANSWER_PLACES if place in data), None)
     found = {place: _METADATA for place in map(_place, metadata.values()) if place is not None}
+    time = _place(metadata.get("inferenceTime"))
+    if time is not None:
+        found[time] = _TIME
     for part, holds in ((data["endpointInput"], _REQUEST), (data[answer] if answer else None, _ANSWER)):
         if part is not None:
             held = _csv_place(part, texts)
@@ -107,7 +113,7 @@ def _spans(line: bytes) -> list[_Span] | None:
     spans = []
     for place in sorted(found):
         text, begin, holds = texts[place], begins[place], found[place]
-        body = text if holds == _METADATA else _LINE_ENDS.sub(b"", text)
+        body = text if holds in (_METADATA, _TIME) else _LINE_ENDS.sub(b"", text)
         spans.append(_Span(begin, begin + len(body), begin + len(text), holds))
     return spans
 

@@ -192,8 +192,11 @@ class DataQuality(Section):
     unknown_category: Share = Field(0.01, description="Categories that the baseline does not know.")
     infinite: Share = Field(0.0, description="Infinite values.")
     unreadable: Share = Field(0.01, description="Captured records that cannot be read.")
+    unknown_key: Share = Field(0.01, description="Rows of JSON requests with a key that is no feature's.")
     capture_gap: int = Field(6, ge=0, le=720, description="Hours without captures amid others; 0 never minds.")
-    capture_lag: int = Field(3, ge=0, le=720, description="Hours without captures up to a look; 0 never minds.")
+    capture_lag: int = Field(
+        3, ge=0, le=720, description="Hours without captures up to a look, or until they come; 0 never minds."
+    )
 
     @field_validator("constraints")
     @classmethod
@@ -211,6 +214,7 @@ class DataQuality(Section):
             unknown_category=self.unknown_category,
             infinite=self.infinite,
             unreadable=self.unreadable,
+            unknown_key=self.unknown_key,
             gap_hours=self.capture_gap,
             lag_hours=self.capture_lag,
             alarms=self.alarm,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchkeeper import naming
+from watchkeeper.durations import lasting
 from watchkeeper.findings import Finding, Findings
 from watchkeeper.message import quality as faults_in_words
 from watchkeeper.message.evidence import causes, sizes, window
@@ -22,7 +23,6 @@ from watchkeeper.message.layout import (
     compose,
     happens_now,
     how_much,
-    lasting,
     likely_cause,
     listed,
     moment,
@@ -31,7 +31,7 @@ from watchkeeper.message.layout import (
     what,
     where,
 )
-from watchkeeper.message.texts import TEXTS
+from watchkeeper.message.texts import LATE_CAPTURES, TEXTS
 from watchkeeper.naming import AlarmKind
 from watchkeeper.quality import Fault, Quality
 from watchkeeper.spec import ModelSpec
@@ -169,16 +169,19 @@ def _evident(
 
 def _faulty(spec: ModelSpec, change: AlarmChange, evidence: QualityEvidence) -> Message:
     """A message with faults of the data as its evidence."""
-    text, quality = TEXTS[change.kind], evidence.quality
+    quality = evidence.quality
     faults: tuple[Fault, ...] = quality.faults
     if change.kind is AlarmKind.TRAIN_SERVE_SKEW:
         faults = quality.skew or ()
-    names = faults_in_words.headline(faults)
-    return _compose(
-        spec,
-        change,
-        f"{text.name} ({names})" if names else text.name,
+    text = LATE_CAPTURES if faults and faults_in_words.only_about_time(faults) else TEXTS[change.kind]
+    found = faults_in_words.headline(faults)
+    return compose(
+        Kind.ALARM,
+        text.severity,
+        spec.name,
+        f"{text.name} ({found})" if found else text.name,
         [
+            what(text.what.format(model=spec.name, endpoint=spec.endpoint)),
             how_much(*(faults_in_words.lines(faults) or [change.reason])),
             since(f"{moment(change.at)}; {faults_in_words.window(quality)}."),
             likely_cause(text.cause),

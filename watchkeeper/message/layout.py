@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 
 SUBJECT_LIMIT = 100
@@ -126,14 +126,6 @@ def listed(names: Sequence[str], room: int) -> str:
 def moment(at: datetime) -> str:
     """A time as people read it."""
     return f"{at.astimezone(UTC):%d %B %Y, %H:%M} UTC"
-
-
-def lasting(length: timedelta) -> str:
-    """A length of time in its two largest units."""
-    minutes = int(length.total_seconds()) // 60
-    units = (("day", minutes // 1440), ("hour", minutes // 60 % 24), ("minute", minutes % 60))
-    named = [f"{count} {unit}{'' if count == 1 else 's'}" for unit, count in units if count]
-    return " ".join(named[:2]) or "less than a minute"
 
 
 def _set(paragraph: Paragraph) -> str:

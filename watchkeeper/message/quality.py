@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from watchkeeper.message.layout import listed, moment
-from watchkeeper.quality import Fault, Quality
+from watchkeeper.quality import Check, Fault, Quality
+from watchkeeper.quality.shares import told
 
 SHOWN = 10
-NAMES_ROOM = 45
+HEADLINE_ROOM = 55
+ABOUT_TIME = frozenset({Check.CAPTURE_GAP, Check.CAPTURE_LAG})
+"""What is wrong with when captures come, and not with what is in them; measured in hours."""
+_WITHOUT_SIZE = frozenset({Check.COLUMN_ORDER, Check.UNIQUENESS, Check.CONSTRAINT})
 
 
 def headline(faults: Iterable[Fault]) -> str:
-    """What the faults are about: the columns, or the kinds of fault where no column is to blame."""
-    told = dict.fromkeys(fault.feature or fault.check.value for fault in faults)
-    return listed(list(told), NAMES_ROOM)
+    """What the faults are, the most urgent first: of which column, of which kind, how large."""
+    return listed(list(dict.fromkeys(map(_brief, faults))), HEADLINE_ROOM)
+
+
+def only_about_time(faults: Iterable[Fault]) -> bool:
+    """Whether nothing is wrong but when captures come."""
+    return {fault.check for fault in faults} <= ABOUT_TIME
+
+
+def _brief(fault: Fault) -> str:
+    if fault.check is Check.SKEW and fault.feature is not None:
+        return fault.feature  # the headline says that it is skew
+    name = f"{fault.feature} {fault.check}" if fault.feature else fault.check.value
+    if fault.check in ABOUT_TIME:
+        return f"{name} {fault.observed:.0f} h"
+    return name if fault.check in _WITHOUT_SIZE else f"{name} {told(fault.observed)}"
 
 
 def lines(faults: Iterable[Fault]) -> list[str]:

@@ -127,3 +127,14 @@ TEXTS: Mapping[AlarmKind, Text] = {
 
 SEVERITIES: Mapping[AlarmKind, Severity] = {kind: text.severity for kind, text in TEXTS.items()}
 """How urgent each kind of alarm is; those without a message are missing."""
+
+LATE_CAPTURES = Text(
+    Severity.WARNING,
+    "captures late or absent",
+    "The captures of {model} do not come as they used to; in what came nothing else is wrong.",
+    "Data capture is held up or has stopped, which it does without a word when the disk of an instance is over 75 "
+    "percent full; the profiling queue is behind; or nobody called the endpoint.",
+    "Nothing is changed by itself. What comes late is profiled when it comes.",
+    "Look at the endpoint's data capture, its instances' disks and the dead letters of the profiling queue.",
+)
+"""Instead of the text on faulty data, where nothing is wrong but when captures come."""

@@ -41,12 +41,12 @@ def check(
     Parameters
     ----------
     statistics : a baseline's `statistics.json` to measure drift against, instead of the rows that `baseline` is made of
-    extra : names of columns that the window has beside the model's features, where they are known
+    extra : names of columns that the window has beside the model's features and the unknown keys in its profile
     """
     if not profile.rows:
         return Report(0, unchecked=(Unchecked(None, "all checks", "the window has no rows"),))
     held = columns(baseline, profile, spec)
-    results = list(_present(constraints, held, spec, extra))
+    results = list(_present(constraints, held, spec, {*extra, *profile.captures.keys}))
     for wanted in constraints.features:
         config = wanted.config(constraints.config)
         column = held.get(wanted.name)

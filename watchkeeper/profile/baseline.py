@@ -12,6 +12,7 @@ from watchkeeper import jsonio
 from watchkeeper.errors import BaselineError, ProfileError
 from watchkeeper.profile import upgrade
 from watchkeeper.profile.binning import Binning
+from watchkeeper.profile.captures import Filing
 from watchkeeper.profile.observer import Observer
 from watchkeeper.profile.profile import Profile, rebased
 
@@ -78,9 +79,12 @@ class Baseline:
         """The same bins and reference for another version, under an id of its own."""
         return self._identified(self.model, version, self.created, self.binning, self.reference)
 
-    def observer(self) -> Observer:
-        """What counts the rows of any number of blocks into one profile against this baseline."""
-        return self.binning.observer(self.id)
+    def observer(self, filing: Filing | None = None) -> Observer:
+        """What counts the rows of any number of blocks into one profile against this baseline.
+
+        With a filing, also when the captures were answered and how late they came.
+        """
+        return self.binning.observer(self.id, filing=filing)
 
     def observe(self, block: Block) -> Profile:
         """Profile the rows of a block against this baseline."""

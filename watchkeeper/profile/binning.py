@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from watchkeeper.profile import column, joint_fit
+from watchkeeper.profile import captures, column, joint_fit
+from watchkeeper.profile.captures import Filing
 from watchkeeper.profile.column import ColumnBinning, fit_column
 from watchkeeper.profile.joint import JointBinning
 from watchkeeper.profile.layout import Layout, no_extremes
 from watchkeeper.profile.observer import Observer
-from watchkeeper.profile.profile import Profile
+from watchkeeper.profile.profile import Profile, no_names
 
 if TYPE_CHECKING:
     from watchkeeper.capture import Block
@@ -61,17 +62,18 @@ class Binning:
 
     def _layout(self, *, reference: bool) -> Layout:
         joint = self.joint.sections(reference=reference) if self.joint else {}
-        return Layout.of([bins.shape for bins in self.columns], joint)
+        others = {**joint, captures.SECTION: captures.size(len(self.features))}
+        return Layout.of([bins.shape for bins in self.columns], others)
 
     def empty(self, baseline: str, *, reference: bool = False) -> Profile:
         """The profile of no rows: the identity of merging."""
         layout = self.reference_layout if reference else self.layout
-        names: tuple[dict[str, int], ...] = tuple({} for _ in self.columns)
-        return Profile(baseline, self, np.zeros(layout.size, np.int64), no_extremes(len(self.columns)), names)
+        columns = len(self.columns)
+        return Profile(baseline, self, np.zeros(layout.size, np.int64), no_extremes(columns), no_names(columns))
 
-    def observer(self, baseline: str, *, reference: bool = False) -> Observer:
-        """What counts the rows of any number of blocks into one profile."""
-        return Observer(self, baseline, reference=reference)
+    def observer(self, baseline: str, *, reference: bool = False, filing: Filing | None = None) -> Observer:
+        """What counts the rows of any number of blocks into one profile; of captures, given how they are filed."""
+        return Observer(self, baseline, reference=reference, filing=filing)
 
     def observe(self, block: Block, baseline: str, *, reference: bool = False) -> Profile:
         """Profile the rows of a block; with `reference`, with what only the baseline's own profile needs.

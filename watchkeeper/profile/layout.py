@@ -90,8 +90,8 @@ class Layout:
     sections: Mapping[str, slice]
 
     @classmethod
-    def of(cls, shapes: list[Shape], joint: Mapping[str, int]) -> Layout:
-        """Lay out columns of these shapes, and after them the sections of the joint part."""
+    def of(cls, shapes: list[Shape], others: Mapping[str, int]) -> Layout:
+        """Lay out columns of these shapes, and after them the sections that belong to no column, by their lengths."""
         start = UNREADABLE + 1
         parts = []
         sections: dict[str, slice] = {}
@@ -100,7 +100,7 @@ class Layout:
             parts.append([slice(a, b) for a, b in pairwise(ends)])
             sections[name] = slice(start, ends[-1])
             start = ends[-1]
-        for name, size in joint.items():
+        for name, size in others.items():
             sections[name] = slice(start, start + size)
             start += size
         return cls(tuple(zip(*parts, strict=True)), sections)

@@ -13,6 +13,7 @@ import numpy as np
 
 from watchkeeper.errors import ProfileError
 from watchkeeper.profile import column
+from watchkeeper.profile.captures import ACCOUNTS, SECTION, CaptureCounter, Filing
 from watchkeeper.profile.column import ROWS_AT_ONCE
 from watchkeeper.profile.layout import ROWS, UNREADABLE, Scratch
 
@@ -30,13 +31,16 @@ class Observer:
     joint part takes them as missing.
     """
 
-    def __init__(self, binning: Binning, baseline: str, *, reference: bool = False) -> None:
+    def __init__(
+        self, binning: Binning, baseline: str, *, reference: bool = False, filing: Filing | None = None
+    ) -> None:
         self._binning = binning
         self._profile = binning.empty(baseline, reference=reference)
         joint = binning.joint
         self._score_rows = _score_rows(binning)
         tables = {place: joint.tables[row] for place, row in self._score_rows.items()} if joint else {}
         self._counters = [column.counter(bins, tables.get(place)) for place, bins in enumerate(binning.columns)]
+        self._captures = CaptureCounter(list(binning.features), filing)
         self._scratch = Scratch.of(0)
         self._scores = np.empty((len(tables), 0))
 
@@ -54,6 +58,7 @@ class Observer:
         vector = self._profile.vector
         vector[ROWS] += block.rows
         vector[UNREADABLE] += len(block.unreadable)
+        self._captures.add(block)
         longest = max((len(values) for values in columns.values()), default=0)
         self._make_room(min(longest, ROWS_AT_ONCE))
         for start in range(0, longest, ROWS_AT_ONCE):
@@ -63,6 +68,8 @@ class Observer:
         """The profile of all rows; nothing can be added afterwards."""
         for place, counter in enumerate(self._counters):
             counter.finish(self._profile.tally(place))
+        profile = self._profile
+        self._captures.finish(profile.vector[profile.layout.sections[SECTION]], *profile.names[-ACCOUNTS:])
         return self._profile.sealed()
 
     def _columns(self, block: Block) -> dict[int, Column]:

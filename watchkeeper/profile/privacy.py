@@ -3,9 +3,9 @@
 Adding or removing one row changes one count by one in every column, and the number of rows. So two-sided geometric
 noise (the discrete Laplace mechanism; Ghosh, Roughgarden & Sundararajan 2009) with parameter ε/(columns + 1) on every
 count makes the whole profile ε-differentially private for one row, by basic composition over the columns. What cannot
-be protected at a bearable price is left out: extremes, names of new categories, records that could not be read, sums
-within bins and the joint part. Sums are filled in as if every value lay in the middle of its bin. Counts below zero
-become zero: what is done to private counts afterwards costs nothing.
+be protected at a bearable price is left out: extremes, names of new categories, what is known of the captures
+themselves, sums within bins and the joint part. Sums are filled in as if every value lay in the middle of its bin.
+Counts below zero become zero: what is done to private counts afterwards costs nothing.
 
 The guarantee is for one row. Whoever is in many rows is protected by ε times their number.
 """
@@ -20,7 +20,7 @@ import numpy as np
 from watchkeeper.errors import ProfileError
 from watchkeeper.profile.layout import ROWS, UNREADABLE, Integers, Tally, no_extremes
 from watchkeeper.profile.number import SQUARE_BITS, NumberBinning
-from watchkeeper.profile.profile import Profile
+from watchkeeper.profile.profile import Profile, no_names
 
 
 def noised(profile: Profile, epsilon: float, random: np.random.Generator | None = None) -> Profile:
@@ -47,7 +47,7 @@ def noised(profile: Profile, epsilon: float, random: np.random.Generator | None 
     vector[ROWS] = _noised(profile.vector[ROWS : ROWS + 1], share, random)[0]
     vector[UNREADABLE] = 0
     columns = len(binning.columns)
-    blank = replace(profile, vector=vector, extremes=no_extremes(columns), names=tuple({} for _ in range(columns)))
+    blank = replace(profile, vector=vector, extremes=no_extremes(columns), names=no_names(columns))
     for place, bins in enumerate(binning.columns):
         if isinstance(bins, NumberBinning):
             _fill_in(bins, blank.tally(place))

@@ -15,7 +15,8 @@ import numpy as np
 
 from watchkeeper import jsonio
 from watchkeeper.errors import ProfileError
-from watchkeeper.profile import codec, names, upgrade
+from watchkeeper.profile import captures, codec, names, upgrade
+from watchkeeper.profile.captures import CaptureProfile
 from watchkeeper.profile.column import ColumnProfile
 from watchkeeper.profile.layout import ROWS, UNREADABLE, Floats, Integers, Layout, Tally
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from watchkeeper.profile.binning import Binning
     from watchkeeper.profile.joint import JointProfile
 
-FORMAT = 2
-"""Number of the JSON format below; `upgrade` reads the one before."""
+FORMAT = 3
+"""Number of the JSON format below; `upgrade` reads the first."""
+_WITHOUT_CAPTURES = 2
+"""The format that had no account of the captures, and was the same otherwise."""
 SAFE_ROWS = 1 << 35
 """So many rows (34 billion) cannot overflow an int64, whatever they are; of more, every sum is looked at."""
 
@@ -39,7 +42,7 @@ class Profile:
     binning : those bins
     vector : everything that adds up, int64, laid out by `binning.layout`
     extremes : least and greatest value of each column, float64 of shape (columns, 2)
-    names : rows of the new categories kept by name, of each column
+    names : rows of the new categories kept by name, of each column, and then the accounts of the captures
     """
 
     baseline: str
@@ -81,6 +84,12 @@ class Profile:
             name: bins.view(self.tally(place))
             for place, (name, bins) in enumerate(self.binning.predictions.items(), first)
         }
+
+    @property
+    def captures(self) -> CaptureProfile:
+        """A view of what is known of the captures themselves."""
+        section = self.vector[self.layout.sections[captures.SECTION]]
+        return CaptureProfile(section, list(self.binning.features), *self.names[-captures.ACCOUNTS :])
 
     @property
     def joint(self) -> JointProfile | None:
@@ -126,13 +135,16 @@ class Profile:
         return merge_all([other], self)
 
     def to_document(self) -> dict[str, Any]:
-        """JSON form; a name is kept under its column's place."""
+        """JSON form; a name is kept under its column's place. Rows that are no captures have no account of them."""
+        sections = {name: self.vector[part] for name, part in self.layout.sections.items()}
+        if not sections[captures.SECTION].any():
+            del sections[captures.SECTION]
         return {
             "format": FORMAT,
             "baseline": self.baseline,
             "rows": self.rows,
             "unreadable": self.unreadable,
-            "sections": {name: codec.pack(self.vector[part]) for name, part in self.layout.sections.items()},
+            "sections": {name: codec.pack(values) for name, values in sections.items()},
             "extremes": codec.pack_floats(self.extremes.ravel()),
             "names": {str(place): dict(found) for place, found in enumerate(self.names) if found},
         }
@@ -154,9 +166,9 @@ class Profile:
             found = document["format"]
             if found == upgrade.FORMAT:
                 return upgrade.profile(document, binning).sealed()
-            if found != FORMAT:
+            if found not in (_WITHOUT_CAPTURES, FORMAT):
                 raise ProfileError(
-                    f"The profile has format {found!r}, but this version reads 1 and {FORMAT}: deploy the version that "
+                    f"The profile has format {found!r}, but this version reads 1 to {FORMAT}: deploy the version that "
                     "wrote it, or delete it and profile its captures again."
                 )
             return _read(document, binning)
@@ -204,6 +216,11 @@ def merge_all(profiles: Iterable[Profile], empty: Profile) -> Profile:
     ).sealed()
 
 
+def no_names(columns: int) -> tuple[dict[str, int], ...]:
+    """The names of no rows."""
+    return tuple({} for _ in range(columns + captures.ACCOUNTS))
+
+
 def rebased(profile: Profile, baseline: str) -> Profile:
     """The same counts under another id of the same binning."""
     return replace(profile, baseline=baseline)
@@ -212,6 +229,7 @@ def rebased(profile: Profile, baseline: str) -> Profile:
 def _read(document: Mapping[str, Any], binning: Binning) -> Profile:
     """Build the profile of a parsed document of this format."""
     sections = {name: codec.unpack(packed) for name, packed in document["sections"].items()}
+    sections.setdefault(captures.SECTION, np.zeros(captures.size(len(binning.features)), np.int64))
     columns = len(binning.columns)
     extremes = codec.unpack(document["extremes"]).reshape(-1, 2)
     for layout in (binning.layout, binning.reference_layout):
@@ -219,7 +237,7 @@ def _read(document: Mapping[str, Any], binning: Binning) -> Profile:
             vector = np.concatenate(
                 [np.array([document["rows"], document["unreadable"]]), *(sections[name] for name in layout.sections)]
             )
-            names = tuple(document["names"].get(str(place), {}) for place in range(columns))
+            names = tuple(document["names"].get(str(place), {}) for place in range(columns + captures.ACCOUNTS))
             return Profile(document["baseline"], binning, vector, extremes, names).sealed()
     raise ProfileError(
         f"The profile against baseline {document['baseline']!r} has other columns or bins than the ones it is read "

@@ -8,19 +8,18 @@ constraints. All from profiles alone: what a summary cannot tell is listed as un
 from __future__ import annotations
 
 from watchkeeper.quality.examine import Examination, examine
-from watchkeeper.quality.look import Capture, Look
-from watchkeeper.quality.reasons import count_reasons
+from watchkeeper.quality.look import Look
 from watchkeeper.quality.result import Check, Fault, Quality, Severity, Verdict
+from watchkeeper.quality.traffic import Traffic
 
 __all__ = [
-    "Capture",
     "Check",
     "Examination",
     "Fault",
     "Look",
     "Quality",
     "Severity",
+    "Traffic",
     "Verdict",
-    "count_reasons",
     "examine",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from watchkeeper.modelmonitor import Constraints, Report, Unchecked, check
 from watchkeeper.modelmonitor.columns import Column
+from watchkeeper.profile.captures import LAG_EDGES
 from watchkeeper.quality import captures, schema, values
 from watchkeeper.quality.look import Look
 from watchkeeper.quality.result import Check, Fault, Quality, Severity, Verdict
@@ -23,19 +24,16 @@ OF_COLUMNS: tuple[Callable[[Look, Column], Iterable[Fault]], ...] = (
 )
 OF_CAPTURES: tuple[Callable[[Look], Iterable[Fault]], ...] = (
     schema.miscounted,
+    schema.unknown_keys,
     captures.unreadable,
     captures.gaps,
-    captures.lag,
+    captures.stopped,
+    captures.late,
 )
 """What can be told of a window with few rows too."""
 _UNTELLABLE = (
     Unchecked(
         None, Check.UNIQUENESS.value, "Repeated rows and repeated ids do not show in a profile, which holds no rows."
-    ),
-    Unchecked(
-        None,
-        Check.EXTRA_COLUMN.value,
-        "Keys of JSON requests beyond the features are not counted; extra values in CSV rows are.",
     ),
 )
 
@@ -75,10 +73,24 @@ def examine(look: Look) -> Examination:
         ),
         faults=tuple(sorted(faults, key=_urgency)),
         skew=None if skewed is None else tuple(sorted(skewed, key=_urgency)),
-        reasons=dict(look.capture.reasons) or None,
+        reasons={reason.value: count for reason, count in look.profile.captures.reasons.items()} or None,
+        lag_seconds=_lag(look),
+        gap_seconds=_gap(look),
         unchecked=(*_UNTELLABLE, *(report.unchecked if report else ())),
     )
     return Examination(quality, report)
+
+
+def _lag(look: Look) -> float | None:
+    """Within how many seconds of their requests 99 % of the records were written."""
+    lag = look.profile.captures.lag(0.99)
+    return None if lag is None else min(lag.total_seconds(), LAG_EDGES[-1])
+
+
+def _gap(look: Look) -> float | None:
+    """Seconds of the longest time without captures between others; None when there are no captures."""
+    silence = look.traffic.longest_silence
+    return None if look.traffic.newest is None else 0.0 if silence is None else silence.length.total_seconds()
 
 
 def _report(look: Look) -> Report | None:

@@ -9,21 +9,8 @@ from functools import cached_property
 
 from watchkeeper.modelmonitor.columns import Column, columns
 from watchkeeper.profile import Baseline, Profile
+from watchkeeper.quality.traffic import Traffic
 from watchkeeper.spec import ModelSpec, QualityMonitor
-
-
-@dataclass(frozen=True)
-class Capture:
-    """What is known of a window's captures beside their profile.
-
-    Attributes
-    ----------
-    rows_by_hour : rows profiled of each UTC hour of the window, hours without any included
-    reasons : why records could not be read, and how many of those looked at
-    """
-
-    rows_by_hour: Mapping[datetime, int] = field(default_factory=dict)
-    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,7 +22,7 @@ class Look:
     profile: Profile
     start: datetime
     end: datetime
-    capture: Capture = field(default_factory=Capture)
+    traffic: Traffic = field(default_factory=Traffic)
     first: bool = False
 
     @property

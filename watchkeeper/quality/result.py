@@ -83,7 +83,9 @@ class Quality:
     completeness : the least share of rows with a value, over all columns; 1 when there are no rows
     faults : the most urgent first
     skew : columns that differ from the training data when a version is first seen; None at all later looks
-    reasons : why records could not be read, and how many, the most frequent first
+    reasons : why records could not be read, and how many
+    lag_seconds : within which 99 % of the records were written after their requests; None when that is not known
+    gap_seconds : the longest time without captures between others; None when there were none
     unchecked : what a summary of the rows cannot tell, and why: silence about it is no good news
     """
 
@@ -100,6 +102,8 @@ class Quality:
     skew: tuple[Fault, ...] | None = None
     reasons: Mapping[str, int] | None = None
     unchecked: tuple[Unchecked, ...] = ()
+    lag_seconds: float | None = None
+    gap_seconds: float | None = None
 
     @property
     def critical(self) -> tuple[Fault, ...]:

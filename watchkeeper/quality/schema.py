@@ -1,76 +1,106 @@
 """Expectations of the columns as a whole: none missing, none extra, none in another's place.
 
-A CSV row with another number of values than features is unreadable, and its reason says so; the reasons are counted
-here. A JSON object that lacks a feature reads as a missing value, so a feature that no row has is a missing column.
+A CSV row with another number of values than features is unreadable, and profiles count how many there were of each
+number. Of JSON objects they count the features whose keys are absent, and the keys that are no feature's.
 Columns that changed places are suspected from their values: what one sends is what another had.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from watchkeeper.modelmonitor.columns import Column
 from watchkeeper.profile import NumberProfile
 from watchkeeper.quality.look import Look
 from watchkeeper.quality.result import Check, Fault, Severity
 from watchkeeper.quality.shares import at_least, told
+from watchkeeper.quality.values import lacks_key, missing_before, severity
+from watchkeeper.refusal import Reason
 
 FOREIGN_SHARE = 0.5
 """A column most of whose values are no values of its own may be holding another's."""
 
-_COUNTED = re.compile(r"(?P<found>\d+) values for (?P<wanted>\d+) features")
+MISCOUNTED = {Reason.TOO_FEW_VALUES: Check.MISSING_COLUMN, Reason.TOO_MANY_VALUES: Check.EXTRA_COLUMN}
+SHOWN = 3
+"""Unknown keys, or numbers of values, that a fault names."""
 
 
 def missing(look: Look, column: Column) -> Iterator[Fault]:
-    """A feature without a value in any row, though the baseline has it."""
+    """A feature without a value in any row, though the baseline has it; or whose key many JSON requests lack."""
+    captures = look.profile.captures
+    absent = captures.absent(column.name)
     if not column.given and column.reference.missing < column.reference.rows:
-        yield Fault(
-            Check.MISSING_COLUMN,
-            Severity.CRITICAL,
-            column.name,
-            1.0,
-            look.limits.missing,
-            column.window.rows,
-            f"No row has a value of {column.name}",
-            "Send this feature again under the name in the model's file, or take it out of the model.",
+        why = ": its key is absent" if absent == column.window.rows else ""
+        yield _missing(look, column, 1.0, look.limits.missing, f"No row has a value of {column.name}{why}")
+    elif lacks_key(look, column):
+        share, before = absent / captures.objects, missing_before(column)
+        summary = (
+            f"{told(share)} of the rows lack the key {column.name}, rather than hold null; in the baseline "
+            f"{told(before)} lack a value"
         )
+        yield _missing(look, column, share, before + look.limits.missing, summary)
+
+
+def _missing(look: Look, column: Column, share: float, limit: float, summary: str) -> Fault:
+    return Fault(
+        Check.MISSING_COLUMN,
+        severity(share),
+        column.name,
+        share,
+        limit,
+        column.window.rows,
+        summary,
+        "Send this feature again under the name in the model's file, or take it out of the model.",
+    )
 
 
 def miscounted(look: Look) -> Iterator[Fault]:
     """Rows with more or fewer values than there are features; they are unreadable, for no value's place is known."""
-    records = look.profile.rows + look.profile.unreadable
-    for more, check in ((False, Check.MISSING_COLUMN), (True, Check.EXTRA_COLUMN)):
-        counts = miscounts(look.capture.reasons, more=more)
-        hits = min(sum(counts.values()), look.profile.unreadable)
+    reasons, records = look.profile.captures.reasons, look.profile.rows + look.profile.unreadable
+    for reason, check in MISCOUNTED.items():
+        hits = reasons.get(reason, 0)
         if at_least(hits, records) > look.limits.unreadable:
-            share = hits / records
-            found = ", ".join(str(number) for number in sorted(counts))
-            wanted = len(look.spec.features)
             yield Fault(
                 check,
-                Severity.CRITICAL if share >= FOREIGN_SHARE else Severity.WARNING,
+                severity(hits / records),
                 None,
-                share,
+                hits / records,
                 look.limits.unreadable,
                 records,
-                f"{told(share)} of the records hold rows with {'more' if more else 'fewer'} values than the {wanted} "
-                f"features ({found}); they are in no profile",
+                f"{told(hits / records)} of the records hold rows of {_widths(look, reason)} values where "
+                f"{len(look.spec.features)} are expected; they are in no profile",
                 "Send the features in the order of the model's file, all of them and nothing else, or correct that "
                 "list and build the baseline anew.",
             )
 
 
-def miscounts(reasons: Mapping[str, int], *, more: bool) -> dict[int, int]:
-    """Records by the number of values that they hold, of those with more (or fewer) than there are features."""
-    counts: dict[int, int] = {}
-    for reason, records in reasons.items():
-        match = _COUNTED.search(reason)
-        if match and int(match["found"]) != int(match["wanted"]) and (match["found"] != "0"):
-            found = int(match["found"])
-            if (found > int(match["wanted"])) is more:
-                counts[found] = counts.get(found, 0) + records
-    return counts
+def _widths(look: Look, reason: Reason) -> str:
+    """The most frequent numbers of values in rows that were refused for this reason."""
+    widths = {int(width): records for width, records in look.profile.captures.widths.items()}
+    more = reason is Reason.TOO_MANY_VALUES
+    wrong = [width for width in widths if (width > len(look.spec.features)) is more]
+    return " or ".join(map(str, sorted(sorted(wrong, key=lambda width: (-widths[width], width))[:SHOWN])))
+
+
+def unknown_keys(look: Look) -> Iterator[Fault]:
+    """Keys of JSON requests that are no feature's."""
+    captures = look.profile.captures
+    if at_least(captures.strange, captures.objects) <= look.limits.unknown_key:
+        return
+    most = sorted(captures.keys, key=lambda key: (-captures.keys[key], key))[:SHOWN]
+    shown = ", ".join(f"{key!r} ({told(captures.keys[key] / captures.objects)})" for key in most)
+    share = captures.strange / captures.objects
+    yield Fault(
+        Check.EXTRA_COLUMN,
+        Severity.WARNING,
+        None,
+        share,
+        look.limits.unknown_key,
+        captures.objects,
+        f"{told(share)} of the rows have keys that are no feature's, such as {shown}",
+        "Look whether a feature is sent under another name: then it counts as missing. If these keys are meant to be "
+        "there, raise unknown_key in the model's file; a model ignores them.",
+    )
 
 
 def order(look: Look) -> Iterator[Fault]:

@@ -33,6 +33,18 @@ def _share_fault(
         yield Fault(check, severity(share - before), name, share, limit, n, f"{told(share)} of {what}", remedy)
 
 
+def lacks_key(look: Look, column: Column) -> bool:
+    """Whether the key of a feature is absent from more rows than the baseline has without a value of it."""
+    captures = look.profile.captures
+    limit = missing_before(column) + look.limits.missing
+    return at_least(captures.absent(column.name), captures.objects) > limit
+
+
+def missing_before(column: Column) -> float:
+    """Share of the baseline's rows without a value."""
+    return column.reference.missing / max(column.reference.rows, 1)
+
+
 def types(look: Look, column: Column) -> Iterator[Fault]:
     """Values of the wrong type, beyond what the baseline has of them."""
     before = column.reference.invalid / max(column.reference.rows - column.reference.missing, 1)
@@ -103,11 +115,10 @@ def domains(look: Look, column: Column) -> Iterator[Fault]:
 
 
 def completeness(look: Look, column: Column) -> Iterator[Fault]:
-    """Missing values, beyond what the baseline has of them; a column with no value at all is `schema.missing`'s."""
-    window, reference = column.window, column.reference
-    if window.missing == window.rows:
+    """Missing values, beyond what the baseline has of them; where no value or key comes at all, `schema` speaks."""
+    window, before = column.window, missing_before(column)
+    if window.missing == window.rows or lacks_key(look, column):
         return
-    before = reference.missing / max(reference.rows, 1)
     yield from _share_fault(
         Check.COMPLETENESS,
         column.name,
