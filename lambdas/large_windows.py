@@ -20,7 +20,7 @@ from watchkeeper.aws.windows import Allowance
 from watchkeeper.errors import WindowTooLargeError
 
 MOST_PARTS = 20_000
-"""Profiles of captured objects that one look may read: at 2 ms of CPU each, and .6 of a core, some seventy seconds."""
+"""Profiles of captured objects that one look may read: at 2 ms of CPU each, on .6 of a core, a good minute."""
 MOST_BYTES = 1 << 30
 """Of those profiles: a quarter of a minute to fetch, while at most a hundred are held at once."""
 HANDED_OVER = "handed over"
