@@ -52,6 +52,19 @@ class Dashboard(Construct):
                 ],
                 [
                     _graph(
+                        "Faults of the data",
+                        metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", metrics.look),
+                        metrics.of(Metric.SKEWED_FEATURES, "Maximum", metrics.look),
+                        right=[metrics.of(Metric.COMPLETENESS, "Minimum", metrics.look)],
+                    ),
+                    _graph(
+                        "Captures: lag of 99 %, longest gap (seconds)",
+                        metrics.of(Metric.CAPTURE_LAG, "Maximum", metrics.look),
+                        metrics.of(Metric.CAPTURE_GAP, "Maximum", metrics.look),
+                    ),
+                ],
+                [
+                    _graph(
                         "Rows",
                         metrics.of(Metric.ROWS_PROFILED, "Sum", hour),
                         metrics.of(Metric.WINDOW_ROWS, "Maximum", metrics.look),
