@@ -33,7 +33,7 @@ from watchkeeper.aws.deployed import store
 from watchkeeper.capture import Block
 from watchkeeper.drift import Calibration
 from watchkeeper.errors import BaselineError
-from watchkeeper.profile import Baseline, Binning, Profile
+from watchkeeper.profile import Baseline, Binning, Observer, Profile
 from watchkeeper.profile.profile import rebased
 from watchkeeper.spec import InputFormat, ModelSpec, deployed_spec
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn, concatenate
@@ -130,7 +130,7 @@ class Rows:
         spec = self.spec
 
         def observe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            whole = binning.observer("", reference=True)
+            whole = Observer(binning, "", reference=True)
             for task in _tasks(batches):
                 if size is None:
                     for block in reference.blocks(spec, task):
@@ -138,7 +138,7 @@ class Rows:
                     continue
                 found = reference.stretches(spec, task, first[task.requests], size)
                 for number, part in groupby(found, key=itemgetter(0)):
-                    stretch = binning.observer("")
+                    stretch = Observer(binning, "")
                     for _, block in part:
                         stretch.add(block)
                         whole.add(block)

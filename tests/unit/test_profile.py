@@ -21,6 +21,7 @@ from watchkeeper.profile import (
     Profile,
     TimeProfile,
     merge_all,
+    observe,
 )
 from watchkeeper.profile import profile as profiles
 from watchkeeper.refusal import Reason
@@ -90,11 +91,11 @@ def test_observing_rows_in_any_split_and_order_gives_the_same_bytes(given_rows, 
 
     # when both are observed, for a window and for a reference
     for reference in (False, True):
-        whole = BASE.binning.observe(block(given_rows), "b", reference=reference)
-        pieces = [BASE.binning.observe(block(part), "b", reference=reference) for part in split]
+        whole = observe(BASE.binning, block(given_rows), "b", reference=reference)
+        pieces = [observe(BASE.binning, block(part), "b", reference=reference) for part in split]
 
         # then the bytes are the same
-        merged = merge_all(pieces, BASE.binning.empty("b", reference=reference))
+        merged = merge_all(pieces, Profile.empty(BASE.binning, "b", reference=reference))
         assert merged.to_json() == whole.to_json()
         assert Profile.from_json(whole.to_json(), BASE.binning) == whole
 

@@ -19,6 +19,7 @@ from watchkeeper.profile import (
     fit_column,
     merge_all,
     names,
+    observe,
     observe_column,
 )
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn
@@ -42,8 +43,10 @@ def test_new_names_are_bounded_and_their_counts_exact():
     rows: list[str | None] = [f"new {i}" for i in range(500) for _ in range(1 + i % 3)]
 
     # when profiled in 10 parts and merged
-    parts = [binning.observe(Block(len(rows[i::10]), {"c": CategoryColumn.of(rows[i::10])}, {}), "") for i in range(10)]
-    merged = merge_all(parts, binning.empty("")).features["c"]
+    parts = [
+        observe(binning, Block(len(rows[i::10]), {"c": CategoryColumn.of(rows[i::10])}, {}), "") for i in range(10)
+    ]
+    merged = merge_all(parts, Profile.empty(binning, "")).features["c"]
     assert isinstance(merged, CategoryProfile)
 
     # then 64 names are kept with true counts, and all rows are counted
@@ -140,8 +143,8 @@ def test_a_hundred_features_fit_into_100_kB(rows: int):
     binning = Binning.fit(reference.features, reference.predictions)
 
     # when they are profiled
-    part = binning.observe(block(min(rows, 10_000)), "id")
-    profile = merge_all([part] * (rows // part.rows), binning.empty("id"))
+    part = observe(binning, block(min(rows, 10_000)), "id")
+    profile = merge_all([part] * (rows // part.rows), Profile.empty(binning, "id"))
 
     # then the profile is small, joint part included
     assert profile.rows == rows

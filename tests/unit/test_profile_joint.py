@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from watchkeeper.capture import Block
-from watchkeeper.profile import Binning, JointProfile, fit_column
+from watchkeeper.profile import Binning, JointProfile, fit_column, observe
 from watchkeeper.profile.joint_fit import MOST_COLUMNS
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn
 
@@ -37,7 +37,7 @@ def binning() -> Binning:
 
 
 def joint(binning: Binning, block: Block, *, reference: bool = False) -> JointProfile:
-    profile = binning.observe(block, "", reference=reference).joint
+    profile = observe(binning, block, "", reference=reference).joint
     assert profile is not None
     return profile
 

@@ -14,7 +14,7 @@ from watchkeeper.profile.category import CategoryBinning, CategoryProfile
 from watchkeeper.profile.column import ColumnBinning, ColumnProfile, fit_column, observe_column
 from watchkeeper.profile.joint import JointBinning, JointProfile
 from watchkeeper.profile.number import NumberBinning, NumberProfile
-from watchkeeper.profile.observer import Observer
+from watchkeeper.profile.observer import Observer, observe
 from watchkeeper.profile.profile import Profile, merge_all
 from watchkeeper.profile.time import TimeBinning, TimeProfile
 
@@ -37,5 +37,6 @@ __all__ = [
     "TimeProfile",
     "fit_column",
     "merge_all",
+    "observe",
     "observe_column",
 ]

@@ -13,7 +13,7 @@ from watchkeeper.errors import BaselineError, ProfileError
 from watchkeeper.profile import upgrade
 from watchkeeper.profile.binning import Binning
 from watchkeeper.profile.captures import Filing
-from watchkeeper.profile.observer import Observer
+from watchkeeper.profile.observer import Observer, observe
 from watchkeeper.profile.profile import Profile, rebased
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Baseline:
         BaselineError
             The blocks have fewer than `LEAST_ROWS` rows.
         """
-        observer = binning.observer("", reference=True)
+        observer = Observer(binning, "", reference=True)
         for block in blocks:
             observer.add(block)
         return cls.of(model, version, created, binning, observer.profile())
@@ -84,15 +84,15 @@ class Baseline:
 
         With a filing, also when the captures were answered and how late they came.
         """
-        return self.binning.observer(self.id, filing=filing)
+        return Observer(self.binning, self.id, filing=filing)
 
     def observe(self, block: Block) -> Profile:
         """Profile the rows of a block against this baseline."""
-        return self.binning.observe(block, self.id)
+        return observe(self.binning, block, self.id)
 
     def empty(self) -> Profile:
         """The profile of no rows."""
-        return self.binning.empty(self.id)
+        return Profile.empty(self.binning, self.id)
 
     def read(self, text: bytes) -> Profile:
         """Read a profile that was made against this baseline.
@@ -153,8 +153,8 @@ class Baseline:
         _check(identity, document)
         parts = {name: upgrade.binnings(columns) for name, columns in document["binning"].items()}
         binning = Binning(parts["features"], parts["predictions"])
-        reference = {"baseline": "", "unreadable": 0, **document["reference"]}
-        return cls._restored(identity, document, binning, upgrade.profile(reference, binning).sealed())
+        reference = {"format": upgrade.FORMAT, "baseline": "", "unreadable": 0, **document["reference"]}
+        return cls._restored(identity, document, binning, Profile.from_document(reference, binning))
 
     @classmethod
     def _restored(cls, identity: str, document: dict[str, Any], binning: Binning, reference: Profile) -> Baseline:

@@ -7,18 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from watchkeeper.profile import captures, column, joint_fit
-from watchkeeper.profile.captures import Filing
 from watchkeeper.profile.column import ColumnBinning, fit_column
 from watchkeeper.profile.joint import JointBinning
-from watchkeeper.profile.layout import Layout, no_extremes
-from watchkeeper.profile.observer import Observer
-from watchkeeper.profile.profile import Profile, no_names
+from watchkeeper.profile.layout import Layout
 
 if TYPE_CHECKING:
-    from watchkeeper.capture import Block
     from watchkeeper.table import Column
 
 JOINT_PREDICTIONS = ("predicted score", "predicted value")
@@ -64,28 +58,6 @@ class Binning:
         joint = self.joint.sections(reference=reference) if self.joint else {}
         others = {**joint, captures.SECTION: captures.size(len(self.features))}
         return Layout.of([bins.shape for bins in self.columns], others)
-
-    def empty(self, baseline: str, *, reference: bool = False) -> Profile:
-        """The profile of no rows: the identity of merging."""
-        layout = self.reference_layout if reference else self.layout
-        columns = len(self.columns)
-        return Profile(baseline, self, np.zeros(layout.size, np.int64), no_extremes(columns), no_names(columns))
-
-    def observer(self, baseline: str, *, reference: bool = False, filing: Filing | None = None) -> Observer:
-        """What counts the rows of any number of blocks into one profile; of captures, given how they are filed."""
-        return Observer(self, baseline, reference=reference, filing=filing)
-
-    def observe(self, block: Block, baseline: str, *, reference: bool = False) -> Profile:
-        """Profile the rows of a block; with `reference`, with what only the baseline's own profile needs.
-
-        Raises
-        ------
-        ProfileError
-            The block's features are not the baseline's.
-        """
-        observer = self.observer(baseline, reference=reference)
-        observer.add(block)
-        return observer.profile()
 
     def to_json(self) -> dict[str, Any]:
         """JSON form."""

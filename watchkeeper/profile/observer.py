@@ -13,14 +13,14 @@ import numpy as np
 
 from watchkeeper.errors import ProfileError
 from watchkeeper.profile import column
+from watchkeeper.profile.binning import Binning
 from watchkeeper.profile.captures import ACCOUNTS, SECTION, CaptureCounter, Filing
 from watchkeeper.profile.column import ROWS_AT_ONCE
 from watchkeeper.profile.layout import ROWS, UNREADABLE, Scratch
+from watchkeeper.profile.profile import Profile
 
 if TYPE_CHECKING:
     from watchkeeper.capture import Block
-    from watchkeeper.profile.binning import Binning
-    from watchkeeper.profile.profile import Profile
     from watchkeeper.table import Column
 
 
@@ -35,7 +35,7 @@ class Observer:
         self, binning: Binning, baseline: str, *, reference: bool = False, filing: Filing | None = None
     ) -> None:
         self._binning = binning
-        self._profile = binning.empty(baseline, reference=reference)
+        self._profile = Profile.empty(binning, baseline, reference=reference)
         joint = binning.joint
         self._score_rows = _score_rows(binning)
         tables = {place: joint.tables[row] for place, row in self._score_rows.items()} if joint else {}
@@ -123,3 +123,16 @@ def _score_rows(binning: Binning) -> dict[int, int]:
     if binning.joint.prediction is not None:
         rows[len(features) + predictions.index(binning.joint.prediction)] = len(rows)
     return rows
+
+
+def observe(binning: Binning, block: Block, baseline: str, *, reference: bool = False) -> Profile:
+    """Profile the rows of one block; with `reference`, with what only the baseline's own profile needs.
+
+    Raises
+    ------
+    ProfileError
+        The block's features are not the baseline's.
+    """
+    observer = Observer(binning, baseline, reference=reference)
+    observer.add(block)
+    return observer.profile()

@@ -18,9 +18,9 @@ from dataclasses import replace
 import numpy as np
 
 from watchkeeper.errors import ProfileError
-from watchkeeper.profile.layout import ROWS, UNREADABLE, Integers, Tally, no_extremes
+from watchkeeper.profile.layout import ROWS, UNREADABLE, Integers, Tally
 from watchkeeper.profile.number import SQUARE_BITS, NumberBinning
-from watchkeeper.profile.profile import Profile, no_names
+from watchkeeper.profile.profile import Profile
 
 
 def noised(profile: Profile, epsilon: float, random: np.random.Generator | None = None) -> Profile:
@@ -46,8 +46,7 @@ def noised(profile: Profile, epsilon: float, random: np.random.Generator | None 
     vector[counts] = _noised(profile.vector[counts], share, random)
     vector[ROWS] = _noised(profile.vector[ROWS : ROWS + 1], share, random)[0]
     vector[UNREADABLE] = 0
-    columns = len(binning.columns)
-    blank = replace(profile, vector=vector, extremes=no_extremes(columns), names=no_names(columns))
+    blank = replace(Profile.empty(binning, profile.baseline), vector=vector)
     for place, bins in enumerate(binning.columns):
         if isinstance(bins, NumberBinning):
             _fill_in(bins, blank.tally(place))

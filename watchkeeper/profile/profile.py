@@ -16,12 +16,12 @@ import numpy as np
 from watchkeeper import jsonio
 from watchkeeper.errors import ProfileError
 from watchkeeper.profile import captures, codec, names, upgrade
+from watchkeeper.profile.binning import Binning
 from watchkeeper.profile.captures import CaptureProfile
 from watchkeeper.profile.column import ColumnProfile
-from watchkeeper.profile.layout import ROWS, UNREADABLE, Floats, Integers, Layout, Tally
+from watchkeeper.profile.layout import ROWS, UNREADABLE, Floats, Integers, Layout, Tally, no_extremes
 
 if TYPE_CHECKING:
-    from watchkeeper.profile.binning import Binning
     from watchkeeper.profile.joint import JointProfile
 
 FORMAT = 3
@@ -50,6 +50,14 @@ class Profile:
     vector: Integers
     extremes: Floats
     names: tuple[dict[str, int], ...]
+
+    @classmethod
+    def empty(cls, binning: Binning, baseline: str, *, reference: bool = False) -> Profile:
+        """The profile of no rows, the identity of merging; with `reference`, of the kind that only a baseline holds."""
+        layout = binning.reference_layout if reference else binning.layout
+        columns = len(binning.columns)
+        names: tuple[dict[str, int], ...] = tuple({} for _ in range(columns + captures.ACCOUNTS))
+        return cls(baseline, binning, np.zeros(layout.size, np.int64), no_extremes(columns), names)
 
     @property
     def rows(self) -> int:
@@ -165,7 +173,7 @@ class Profile:
         try:
             found = document["format"]
             if found == upgrade.FORMAT:
-                return upgrade.profile(document, binning).sealed()
+                return _read_first(document, binning)
             if found not in (_WITHOUT_CAPTURES, FORMAT):
                 raise ProfileError(
                     f"The profile has format {found!r}, but this version reads 1 to {FORMAT}: deploy the version that "
@@ -216,14 +224,17 @@ def merge_all(profiles: Iterable[Profile], empty: Profile) -> Profile:
     ).sealed()
 
 
-def no_names(columns: int) -> tuple[dict[str, int], ...]:
-    """The names of no rows."""
-    return tuple({} for _ in range(columns + captures.ACCOUNTS))
-
-
 def rebased(profile: Profile, baseline: str) -> Profile:
     """The same counts under another id of the same binning."""
     return replace(profile, baseline=baseline)
+
+
+def _read_first(document: Mapping[str, Any], binning: Binning) -> Profile:
+    """Build the profile of a parsed document of the first format, over upgraded bins."""
+    profile = Profile.empty(binning, document["baseline"])
+    profile.vector[ROWS], profile.vector[UNREADABLE] = document["rows"], document["unreadable"]
+    upgrade.fill(document, binning, [profile.tally(place) for place in range(len(binning.columns))])
+    return profile.sealed()
 
 
 def _read(document: Mapping[str, Any], binning: Binning) -> Profile:

@@ -9,7 +9,7 @@ an upgraded baseline is exact like any other.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,11 @@ from watchkeeper.errors import ProfileError
 from watchkeeper.profile import number_fit
 from watchkeeper.profile.category import CategoryBinning
 from watchkeeper.profile.column import ColumnBinning
-from watchkeeper.profile.layout import ROWS, UNREADABLE, Tally
+from watchkeeper.profile.layout import Tally
 from watchkeeper.profile.number import SQUARE_BITS, NumberBinning
 
 if TYPE_CHECKING:
     from watchkeeper.profile.binning import Binning
-    from watchkeeper.profile.profile import Profile
 
 FORMAT = 1
 _LARGEST_SUM = 1 << 62
@@ -48,17 +47,15 @@ def _number_binning(column: Mapping[str, Any]) -> NumberBinning:
     return number_fit.searched(edges, origin, exponent, low=low, high=high, single=False)
 
 
-def profile(document: Mapping[str, Any], binning: Binning) -> Profile:
-    """A profile of format 1 over upgraded bins.
+def fill(document: Mapping[str, Any], binning: Binning, tallies: Iterable[Tally]) -> None:
+    """Write the columns of a profile of format 1 into blank tallies over upgraded bins.
 
     Raises
     ------
     ProfileError
         It has other columns.
     """
-    upgraded = binning.empty(document["baseline"])
-    upgraded.vector[ROWS], upgraded.vector[UNREADABLE] = document["rows"], document["unreadable"]
-    place = 0
+    blank = iter(tallies)
     for group, columns in (("features", binning.features), ("predictions", binning.predictions)):
         if document[group].keys() != columns.keys():
             differing = ", ".join(sorted(document[group].keys() ^ columns.keys()))
@@ -67,13 +64,10 @@ def profile(document: Mapping[str, Any], binning: Binning) -> Profile:
                 "baseline."
             )
         for name, bins in columns.items():
-            tally = upgraded.tally(place)
             if isinstance(bins, NumberBinning):
-                _number(document[group][name], bins, tally)
+                _number(document[group][name], bins, next(blank))
             else:
-                _category(document[group][name], tally)
-            place += 1
-    return upgraded
+                _category(document[group][name], next(blank))
 
 
 def _category(column: Mapping[str, Any], tally: Tally) -> None:
