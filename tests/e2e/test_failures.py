@@ -25,10 +25,10 @@ def objects(stage: Stage, prefix: str) -> dict[str, bytes]:
     return {key: s3.get_object(Bucket=stage.bucket, Key=key)["Body"].read() for key in keys}
 
 
-def put_capture(stage: Stage, body: bytes) -> str:
-    now = stage.cloud.now()
+def put_capture(stage: Stage, body: bytes, hours_late: int = 0) -> str:
+    asked = stage.cloud.now() - timedelta(hours=hours_late)
     folder = f"{naming.capture_prefix(stage.model.name, 'v1')}{stage.model.endpoint_name}/{naming.VARIANT}"
-    key = f"{folder}/{now:%Y/%m/%d/%H}/{uuid.uuid4()}.jsonl"
+    key = f"{folder}/{asked:%Y/%m/%d/%H}/{uuid.uuid4()}.jsonl"
     stage.cloud.client("s3").put_object(Bucket=stage.bucket, Key=key, Body=body)
     return key
 
@@ -133,9 +133,12 @@ def test_a_capture_too_large_for_a_function_is_profiled_by_spark_to_the_same_byt
 @pytest.mark.parametrize("monitor", ["drift", "quality"])
 def test_a_window_too_large_for_a_function_is_put_together_by_spark_and_looked_at(stage: Stage, monitor: str) -> None:
     # given
-    stage.hours(1)
+    stage.to_the_hour()
+    late = [put_capture(stage, record(good_row(stage)), hours_late=3) for _ in range(2)]
+    stage.cloud.advance(timedelta(minutes=2))
+    assert all(profile_of(stage, key) for key in late)
     function, end = f"{stage.model.name}--monitor-{monitor}", stage.cloud.now().replace(minute=0, second=0)
-    event = {"scheduled_time": end.isoformat(), "most_parts": 1}
+    event = {"scheduled_time": end.isoformat(), "most_parts": 0}
     look = naming.findings_key(stage.model.name, monitor, end)
     assert look not in objects(stage, look)
     # when
