@@ -28,7 +28,7 @@ class Dashboard(Construct):
 
     def __init__(self, scope: Construct, context: ModelContext, alarms: Alarms, watched: Watched) -> None:
         super().__init__(scope, "Dashboard")
-        metrics, hour = ModelMetrics(context), cdk.Duration.hours(1)
+        metrics = ModelMetrics(context)
         help_text = _HELP.format(name=context.name, description=context.config.description)
         self.dashboard = cloudwatch.Dashboard(
             self,
@@ -42,41 +42,7 @@ class Dashboard(Construct):
                         title="Now", alarms=[*alarms.by_kind.values(), alarms.attention], width=WIDE, height=3
                     )
                 ],
-                [
-                    _graph("Drifted features", metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look)),
-                    _graph(
-                        "Strongest drift (1 is the threshold)",
-                        metrics.of(Metric.DRIFT_SCORE, "Maximum", metrics.look),
-                        metrics.of(Metric.PREDICTION_DRIFT, "Maximum", metrics.look),
-                    ),
-                ],
-                [
-                    _graph(
-                        "Faults of the data",
-                        metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", metrics.look),
-                        metrics.of(Metric.SKEWED_FEATURES, "Maximum", metrics.look),
-                        right=[metrics.of(Metric.COMPLETENESS, "Minimum", metrics.look)],
-                    ),
-                    _graph(
-                        "Captures: lag of 99 %, longest gap (seconds)",
-                        metrics.of(Metric.CAPTURE_LAG, "Maximum", metrics.look),
-                        metrics.of(Metric.CAPTURE_GAP, "Maximum", metrics.look),
-                    ),
-                ],
-                [
-                    _graph(
-                        "Rows",
-                        metrics.of(Metric.ROWS_PROFILED, "Sum", hour),
-                        metrics.of(Metric.WINDOW_ROWS, "Maximum", metrics.look),
-                        metrics.of(Metric.UNREADABLE_RECORDS, "Sum", hour),
-                    ),
-                    _graph(
-                        "Endpoint",
-                        metrics.endpoint("Invocations", "Sum", hour),
-                        metrics.endpoint("Invocation5XXErrors", "Sum", hour),
-                        right=[metrics.endpoint("ModelLatency", "p99", hour)],
-                    ),
-                ],
+                *_watched(metrics),
                 [
                     _graph(
                         "Errors of functions",
@@ -89,6 +55,47 @@ class Dashboard(Construct):
                 ],
             ],
         )
+
+
+def _watched(metrics: ModelMetrics) -> list[list[cloudwatch.GraphWidget]]:
+    """Rows of graphs of what the monitors and the endpoint tell."""
+    return [
+        [
+            _graph("Drifted features", metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look)),
+            _graph(
+                "Strongest drift (1 is the threshold)",
+                metrics.of(Metric.DRIFT_SCORE, "Maximum", metrics.look),
+                metrics.of(Metric.PREDICTION_DRIFT, "Maximum", metrics.look),
+            ),
+        ],
+        [
+            _graph(
+                "Faults of the data",
+                metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", metrics.look),
+                metrics.of(Metric.SKEWED_FEATURES, "Maximum", metrics.look),
+                right=[metrics.of(Metric.COMPLETENESS, "Minimum", metrics.look)],
+            ),
+            _graph(
+                "Captures: lag of 99 %, longest gap (seconds)",
+                metrics.of(Metric.CAPTURE_LAG, "Maximum", metrics.look),
+                metrics.of(Metric.CAPTURE_GAP, "Maximum", metrics.look),
+            ),
+        ],
+        [
+            _graph(
+                "Rows",
+                metrics.of(Metric.ROWS_PROFILED, "Sum", cdk.Duration.hours(1)),
+                metrics.of(Metric.WINDOW_ROWS, "Maximum", metrics.look),
+                metrics.of(Metric.UNREADABLE_RECORDS, "Sum", cdk.Duration.hours(1)),
+            ),
+            _graph(
+                "Endpoint",
+                metrics.endpoint("Invocations", "Sum", cdk.Duration.hours(1)),
+                metrics.endpoint("Invocation5XXErrors", "Sum", cdk.Duration.hours(1)),
+                right=[metrics.endpoint("ModelLatency", "p99", cdk.Duration.hours(1))],
+            ),
+        ],
+    ]
 
 
 def _graph(

@@ -7,16 +7,21 @@ import inspect
 import sys
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pandas as pd
 import pytest
+from moto import mock_aws
 
 from benchmarks import __main__ as command
 from benchmarks import data, files, model, process
+from benchmarks.scale import wide
 from benchmarks.scenarios import NONE, SCENARIOS
 from benchmarks.speed import ours
 from benchmarks.verdicts.judges import Said
 from benchmarks.verdicts.rates import any_alert, as_shipped, moved
+from watchkeeper import naming
+from watchkeeper.aws.store import Store
 from watchkeeper.table import CategoryColumn, concatenate
 
 ROWS = 20_000
@@ -144,3 +149,21 @@ def test_each_part_is_measured_by_its_command_and_written(
 
     # then its text is where the documentation expects it
     assert (tmp_path / f"results-{part}.md").read_text() == f"{part}: {len(own.parameters)}\n"
+
+
+@mock_aws
+def test_the_slopes_are_measured_on_what_functions_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given few rows of a model twice as wide, and a bucket
+    for name, value in {"REFERENCE_ROWS": 400, "PARTS": 3, "SMALL_OBJECTS": 2}.items():
+        monkeypatch.setattr(wide, name, value)
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket=wide.BUCKET)
+    spec = wide.wide_spec(2)
+    baseline = wide._baseline(spec, 2)
+
+    # when measured; then all captured rows are in the profile, and each object's was stored
+    profile = wide._profiled(spec, baseline, wide.capture(50, 2, seed=3))
+    assert (profile.rows, profile.unreadable) == (50, 0)
+    store = Store(client, wide.BUCKET)
+    assert wide._through_s3(store, spec, baseline, profile.to_json()).keys() == {"object", "part", "hour"}
+    assert len(list(store.keys(naming.profiles_prefix(spec.name)))) == 3 + 3

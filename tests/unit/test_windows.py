@@ -133,18 +133,6 @@ def test_hours_come_in_order_and_empty_ones_not_at_all(store: Store, baseline: B
     assert StoredProfiles(store, baseline, LATER).window([]).rows == 0
 
 
-def test_it_is_known_how_much_there_is_to_read(store: Store, baseline: Baseline):
-    # given a compacted hour and one that is not
-    for name in "abc":
-        put_part(store, baseline, HOURS[0], name, 2, seed=1)
-    stored = StoredProfiles(store, baseline, LATER)
-    stored.window(HOURS)
-    for name in "ab":
-        put_part(store, baseline, HOURS[1], name, 2, seed=1)
-    # then
-    assert stored.uncompacted(HOURS) == {HOURS[1]: 2}
-
-
 def test_the_days_of_a_long_window_are_listed_once_each(store: Store, baseline: Baseline, monkeypatch: Any):
     # given
     listed: list[str] = []

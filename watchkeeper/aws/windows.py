@@ -90,12 +90,6 @@ class StoredProfiles:
         for hour, parts in self.listed(hours).items():
             yield hour, self._hour(hour, parts)
 
-    def uncompacted(self, hours: Sequence[datetime]) -> dict[datetime, int]:
-        """The hours that are not compacted yet, and how many objects there are to read in each."""
-        compacted = set(self.store.keys(naming.compacted_prefix(self.baseline.model, self.baseline.id)))
-        listed = self.listed(hours).items()
-        return {hour: len(parts) for hour, parts in listed if self._compacted_key(hour) not in compacted}
-
     def to_compact(self, hours: Sequence[datetime]) -> Iterator[tuple[datetime, list[Listed]]]:
         """The hours whose compacted profile is to be written, with all their parts."""
         for hour, parts in self.listed(hours).items():
