@@ -65,7 +65,7 @@ def _table(found: Mapping[str, Entry]) -> str:
 
 
 def _targets(found: Mapping[str, Entry]) -> list[str]:
-    """The issue's targets that this file can tell of."""
+    """The targets that this file can tell of."""
     ours, stored, floor = found[OURS], found[STORED], found.get(FLOOR, Entry()).parse
     assert ours.cost is not None
     assert stored.cost is not None

@@ -1,7 +1,7 @@
 """Counting a numeric column's rows: the one hot loop of profiling.
 
-On the grid a row costs a subtraction, a multiplication, a comparison, a shift and two histograms over cells; cells
-become bins once a block. Rows that are off the grid (missing, infinite, in the tails or beyond), and all rows of a
+On the grid a row costs a subtraction, a multiplication, a comparison, a shift and one histogram over cells, which become
+bins at the end. Its weight is the row's place in units and, far above, a one: rows and units are added up as one. Rows that are off the grid (missing, infinite, in the tails or beyond), and all rows of a
 column without one, are searched. Every float here is an integer below 2**53, so each sum is exact, whatever its order.
 """
 
@@ -21,6 +21,10 @@ FARTHEST = 2.0**28
 FARTHEST_CELL = 2.0**22
 """The same in cells, for squares."""
 _HALF = 2.0**SQUARE_BITS
+_ONE = 2.0**36
+"""Weight of a row in a histogram, over its place in units, of which a grid has hardly more than 2**18."""
+_MOST_PACKED = 1 << 16
+"""Rows of one histogram: their places come to less than a row's weight, and all of it to less than 2**53."""
 
 
 class NumberCounter:
@@ -35,8 +39,8 @@ class NumberCounter:
         self._scores = scores
         grid = binning.grid
         if grid is not None:
-            self._rows_of_cells = np.zeros(grid.cells + 1, np.int64)
-            self._units_of_cells = np.zeros(grid.cells + 1)
+            self._rows_of_cells, self._units_of_cells, self._packed = np.zeros((3, grid.cells + 1))
+            self._rows_packed = 0
             self._top = np.float64(grid.top).view(np.uint64)
             unit = float(np.ldexp(1.0, binning.exponents[0]))
             self._span = binning.start, binning.start + grid.top * unit
@@ -62,8 +66,8 @@ class NumberCounter:
         np.copyto(places, positions, casting="unsafe")
         np.right_shift(places, CELL_BITS, out=cells)
         np.copyto(positions, places)
-        self._rows_of_cells += np.bincount(cells, minlength=grid.cells + 1)
-        self._units_of_cells += np.bincount(cells, weights=positions, minlength=grid.cells + 1)
+        np.add(positions, _ONE, out=positions)
+        self._pack(cells, positions, grid)
         if row_scores is not None:
             np.take(self._cell_scores, cells, out=row_scores, mode="clip")
         if len(off):
@@ -83,6 +87,21 @@ class NumberCounter:
             np.multiply(positions, self._inverses[0], out=positions)
         np.greater_equal(positions.view(np.uint64), self._top, out=outside)
         return np.flatnonzero(outside)
+
+    def _pack(self, cells: Integers, weights: Floats, grid: Grid) -> None:
+        """Add rows to the histogram of both, `ROWS_AT_ONCE` at most."""
+        if self._rows_packed + len(cells) > _MOST_PACKED:
+            self._unpack()
+        self._rows_packed += len(cells)
+        self._packed += np.bincount(cells, weights=weights, minlength=grid.cells + 1)
+
+    def _unpack(self) -> None:
+        """Take rows and units apart."""
+        rows = np.floor(self._packed / _ONE)
+        self._rows_of_cells += rows
+        self._units_of_cells += self._packed - rows * _ONE
+        self._packed[:] = 0.0
+        self._rows_packed = 0
 
     def _search(self, values: Floats, rows: Integers | slice, row_scores: Floats | None) -> None:
         """Count values by search; `rows` are their places in `row_scores`."""
@@ -128,7 +147,8 @@ class NumberCounter:
 
     def _add_grid(self, grid: Grid) -> None:
         """Cells into bins."""
-        rows, units = self._rows_of_cells[:-1], self._units_of_cells[:-1].astype(np.int64)
+        self._unpack()
+        rows, units = self._rows_of_cells[:-1].astype(np.int64), self._units_of_cells[:-1].astype(np.int64)
         steps = np.asarray(grid.steps, np.int64)
         held = np.add.reduceat(rows, steps)
         bins = slice(grid.first, grid.first + len(steps))
