@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from watchkeeper.jsonio import lines_of
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -134,17 +136,3 @@ def split_uri(uri: str) -> tuple[str, str]:
     if scheme != "s3" or not bucket:
         raise ValueError(f"{uri!r} is not an S3 URI: expected 's3://bucket/key'.")
     return bucket, key
-
-
-def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a stream, without their ends; only `\\n` ends a line, as JSON Lines has it."""
-    rest: list[bytes] = []
-    for chunk in chunks:
-        first, *others = chunk.split(b"\n")
-        rest.append(first)
-        for piece in others:
-            yield b"".join(rest)
-            rest = [piece]
-    last = b"".join(rest)
-    if last:
-        yield last

@@ -81,7 +81,9 @@ def learn(line: bytes) -> Template | None:
         else:
             fields.append(Field(Wanted.NOTHING, text, constant=True))
         begin = end + 1
-    if max(len(places[_TIME]), len(places[_ID])) > 1 or not all(field.prefix.isascii() and field.suffix.isascii() for field in fields):
+    if max(len(places[_TIME]), len(places[_ID])) > 1 or not all(
+        field.prefix.isascii() and field.suffix.isascii() for field in fields
+    ):
         return None
     answered = any(span.holds == _ANSWER for span in spans)
     answers = tuple(places[_ANSWER]) if answered else None
