@@ -21,7 +21,7 @@ from watchkeeper.table import CategoryColumn, Column, NumberColumn, concatenate
 Truth: TypeAlias = CategoryColumn | NumberColumn
 """What turned out to be true, as `holdout.canonical_truth` spells it; missing (-1 or NaN) where it was withdrawn."""
 
-UNLABELLED = np.iinfo(np.int64).min
+UNLABELLED = -np.iinfo(np.int64).max
 """The time at which a row's label was collected that never had one."""
 
 
