@@ -127,21 +127,22 @@ class Predictions:
 
     def joined(self, labels: Labels) -> Joined:
         """These rows with the labels that are newer than their own, and which of the labels are of these rows."""
-        at = _first_of(labels.ids, labels.places, self.ids, self.places)
-        found = at >= 0
-        rows = at[found]
-        fits = (labels.sizes[found] == 0) | (labels.sizes[found] == self.sizes[rows])
-        newer = fits & (
-            (labels.collected[found] > self.collected[rows])
-            | ((labels.collected[found] == self.collected[rows]) & (labels.orders[found] > self.orders[rows]))
+        begins = ids.places(labels.ids, self.ids)
+        found = begins >= 0
+        # A request's rows lie together, from place 0 on: it was read as a whole, or not at all.
+        sizes = np.where(found, self.sizes[begins], 0) if len(self) else np.zeros(len(labels), np.int32)
+        fits = (labels.places < sizes) & ((labels.sizes == 0) | (labels.sizes == sizes))
+        told = np.flatnonzero(fits)
+        rows = begins[told] + labels.places[told]
+        newer = (labels.collected[told] > self.collected[rows]) | (
+            (labels.collected[told] == self.collected[rows]) & (labels.orders[told] > self.orders[rows])
         )
-        changed, told = rows[newer], np.flatnonzero(found)[newer]
+        changed, told = rows[newer], told[newer]
         collected, orders = self.collected.copy(), self.orders.copy()
         collected[changed], orders[changed] = labels.collected[told], labels.orders[told]
         truth = _overwritten(self.truth, changed, labels.truth, told)
-        misfits = np.zeros(len(labels), bool)
-        misfits[np.flatnonzero(found)[~fits]] = True
-        return Joined(replace(self, truth=truth, collected=collected, orders=orders), found, misfits, changed)
+        joined = replace(self, truth=truth, collected=collected, orders=orders)
+        return Joined(joined, found, found & ~fits, changed)
 
     def labelled(self) -> Labelled:
         """These rows as performance, bias and concept drift are counted from."""
@@ -154,8 +155,8 @@ class Joined:
 
     Attributes
     ----------
-    found : which of the labels are of these rows, whether new or not
-    misfits : which of these say that the request has another number of rows, and are not taken
+    found : which of the labels are of requests that are here, whether new or not
+    misfits : which of these speak of a row that their request has not, or of another number of rows; they are not taken
     changed : the rows whose label is new
     """
 
@@ -163,19 +164,6 @@ class Joined:
     found: NDArray[np.bool_]
     misfits: NDArray[np.bool_] = field(repr=False)
     changed: NDArray[np.intp] = field(repr=False)
-
-
-def _first_of(
-    wanted: Ids, wanted_places: NDArray[np.int32], among: Ids, among_places: NDArray[np.int32]
-) -> NDArray[np.intp]:
-    """Where each wanted row is among others, which are in order; -1 where it is not.
-
-    A request's rows lie together, from place 0 on: it was read as a whole, or not at all.
-    """
-    if not len(among):
-        return np.full(len(wanted), -1, np.intp)
-    at = np.minimum(np.searchsorted(among, wanted) + wanted_places, len(among) - 1)
-    return np.where((among[at] == wanted) & (among_places[at] == wanted_places), at, -1)
 
 
 def _overwritten(old: Truth, rows: NDArray[np.intp], new: Truth, among: NDArray[np.intp]) -> Truth:
