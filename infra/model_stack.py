@@ -14,11 +14,13 @@ from infra.capture import Capture
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
+from infra.labelling import Labelling
 from infra.machines import Machines
 from infra.monitors import Monitors
 from infra.notifications import Notifications
 from infra.onboarding import FirstVersion
 from infra.queues import dead_letter_queue
+from infra.schedules import Schedules
 from infra.shared import ModelContext
 from infra.spark_jobs import SparkJobs
 from infra.state import ModelState
@@ -64,7 +66,9 @@ class ModelStack(cdk.Stack):
         jobs = SparkJobs(self, context)
         jobs.tell_failures(undelivered)
         capture = Capture(self, context, jobs.backfill)
-        monitors = Monitors(self, context, state, jobs.merge, undelivered)
+        schedules = Schedules(self, context, undelivered)
+        monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
+        labelling = Labelling(self, context, schedules, undelivered)
         notifications = Notifications(self, context, undelivered)
 
         # What acts.
@@ -75,7 +79,16 @@ class ModelStack(cdk.Stack):
 
         # What watches over all of these.
         watched = Watched(
-            functions=[f.name for f in (capture.function, monitors.drift, monitors.quality, notifications.notify)],
+            functions=[
+                function.name
+                for function in (
+                    capture.function,
+                    monitors.drift,
+                    monitors.quality,
+                    labelling.join,
+                    notifications.notify,
+                )
+            ],
             deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],

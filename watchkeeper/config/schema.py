@@ -143,6 +143,35 @@ class Label(Section):
     positive: Text = Field("1", description="Binary: the value that counts as positive.")
 
 
+class Labels(Section):
+    """How ground truth is joined with predictions."""
+
+    every: Duration = Field(timedelta(hours=1), description="How often labels that came are joined.")
+    horizon: Duration = Field(timedelta(days=30), description="How late labels and captures may come.")
+    patience: Duration = Field(
+        timedelta(hours=48), description="How long a label waits for a prediction that is captured later than it."
+    )
+
+    @field_validator("every")
+    @classmethod
+    def _every_is_a_rate(cls, value: timedelta) -> timedelta:
+        if not timedelta(minutes=5) <= value <= timedelta(days=1):
+            raise ValueError(f"every is {render_duration(value)}: give 5 minutes to 1 day")
+        return value
+
+    @field_validator("horizon")
+    @classmethod
+    def _horizon_is_whole_days(cls, value: timedelta) -> timedelta:
+        if value < timedelta(days=1) or value % timedelta(days=1) or value > timedelta(days=400):
+            raise ValueError(f"horizon is {render_duration(value)}: give whole days, 1 to 400")
+        return value
+
+    def spec(self) -> spec.Labelling:
+        """The running parts' view."""
+        hours = max(1, int(self.patience.total_seconds() // 3600))
+        return spec.Labelling(_rate(self.every), self.horizon.days, hours)
+
+
 class Baseline(Section):
     """The data that healthy traffic looks like."""
 
@@ -343,6 +372,7 @@ class Retention(Section):
 
     captures: Duration = timedelta(days=30)
     labels: Duration = timedelta(days=365)
+    predictions: Duration = timedelta(days=400)
     profiles: Duration = timedelta(days=400)
     findings: Duration = timedelta(days=400)
     training: Duration = timedelta(days=365)
@@ -366,6 +396,7 @@ class ModelConfig(Section):
     input: Input
     output: Output = Output()
     label: Label
+    labels: Labels = Labels()
     baseline: Baseline = Baseline()
     monitors: Monitors = Monitors()
     alerts: tuple[Subscriber, ...] = ()
@@ -476,6 +507,7 @@ class ModelConfig(Section):
             ),
             attached=spec.Attached(attach.name, attach.capture, attach.artefacts, attach.kms_keys) if attach else None,
             quality=self.monitors.data_quality.spec(),
+            labelling=self.labels.spec(),
         )
 
 
