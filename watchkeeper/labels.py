@@ -1,10 +1,13 @@
-"""Ground truth records: the id of a prediction, and what turned out to be true (CONTRACTS §2)."""
+"""Ground truth records: the id of a prediction, and what turned out to be true (CONTRACTS §2).
+
+`watchkeeper.feedback` writes records with two more fields, which others may write as well: see there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from watchkeeper import jsonio, naming
 from watchkeeper.capture import payload
@@ -19,10 +22,14 @@ class GroundTruth:
     ----------
     id : inference id, or event id where the request had none
     values : the label of each row of that request; None where it is missing
+    row : place of the one row that the record is about, the first being 0; None when it is about all of them
+    collected : when the label became known; None when only the hour is known under which the record is kept
     """
 
     id: str
     values: tuple[str | None, ...]
+    row: int | None = None
+    collected: datetime | None = None
 
     @property
     def labelled(self) -> int:
@@ -40,13 +47,25 @@ def read_ground_truth(line: bytes) -> GroundTruth:
     """
     try:
         document = jsonio.loads(line)
-        identity, truth = str(document["eventMetadata"]["eventId"]), document["groundTruthData"]
-    except (ValueError, KeyError, TypeError) as error:
+        metadata, truth = document["eventMetadata"], document["groundTruthData"]
+        identity, row, collected = str(metadata["eventId"]), metadata.get("row"), metadata.get("collectedAt")
+        time = None if collected is None else _utc(datetime.fromisoformat(collected))
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise CaptureError(
             f"The line is no ground truth record ({type(error).__name__}); it needs eventMetadata.eventId and "
             "groundTruthData."
         ) from error
-    return GroundTruth(identity, tuple(_label(row) for row in payload.rows(truth, "groundTruthData")))
+    values = tuple(_label(item) for item in payload.rows(truth, "groundTruthData"))
+    if row is not None and not (type(row) is int and row >= 0 and len(values) == 1):
+        raise CaptureError(
+            "eventMetadata.row of a ground truth record is the place of one row, from 0 on, and the record holds one "
+            "value; leave row out where it is about all rows of a request."
+        )
+    return GroundTruth(identity, values, row, time)
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _label(row: object) -> str | None:

@@ -115,6 +115,11 @@ def labels_prefix(model: str) -> str:
     return f"labels/{model}/"
 
 
+def feedback_key(model: str, received: datetime, batch: str) -> str:
+    """Where the labels of one request to the feedback API are kept; `received` is in UTC, `batch` names its content."""
+    return f"{labels_prefix(model)}{received:%Y/%m/%d/%H}/feedback-{batch}.jsonl"
+
+
 def baseline_prefix(model: str, version: str | None = None) -> str:
     """Prefix of a version's baseline: `baselines/<model>/[<version>/]`."""
     return f"baselines/{model}/" + (f"{version}/" if version else "")

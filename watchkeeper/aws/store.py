@@ -65,6 +65,16 @@ class Store:
         """Write an object (the bucket encrypts it with its own key)."""
         self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type)
 
+    def put_new(self, key: str, data: bytes, content_type: str = "application/json") -> bool:
+        """Write an object unless there is one of that key; whether it was written."""
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "PreconditionFailed":
+                raise
+            return False
+        return True
+
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in order, however many."""
         return (item.key for item in self.listed(prefix))
