@@ -143,6 +143,26 @@ class Label(Section):
     positive: Text = Field("1", description="Binary: the value that counts as positive.")
 
 
+class FeedbackApi(Section):
+    """An HTTPS address to which applications post labels, one at a time or in batches."""
+
+    auth: Literal["iam", "key"] = Field("iam", description="Signed with AWS credentials, or a key in a header.")
+    rate: int = Field(50, ge=1, le=10_000, description="Requests a second that are let through in the long run.")
+    burst: int = Field(100, ge=1, le=5_000, description="Requests that are let through at once.")
+
+    @model_validator(mode="after")
+    def _burst_lets_the_rate_through(self) -> FeedbackApi:
+        if self.burst < min(self.rate, 5_000):
+            raise ValueError(f"burst ({self.burst}) is below rate ({self.rate}): raise burst to at least the rate")
+        return self
+
+
+class Labels(Section):
+    """How ground truth comes, beside the files that anyone may write under the labels prefix."""
+
+    feedback_api: FeedbackApi | None = Field(None, description="Left out: there is no such API, and no cost.")
+
+
 class Baseline(Section):
     """The data that healthy traffic looks like."""
 
@@ -366,6 +386,7 @@ class ModelConfig(Section):
     input: Input
     output: Output = Output()
     label: Label
+    labels: Labels = Labels()
     baseline: Baseline = Baseline()
     monitors: Monitors = Monitors()
     alerts: tuple[Subscriber, ...] = ()
