@@ -28,6 +28,7 @@ def main() -> None:
     options.add_argument("--windows", type=int, default=200, help="verdicts: windows of each scenario")
     options.add_argument("--seed", type=int, default=1, help="verdicts: another number, other windows")
     options.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000], help="verdicts: rows of a window")
+    options.add_argument("--again", nargs="+", default=[], help="verdicts: judge by these tools only; keep the others'")
     chosen = options.parse_args()
     parts = PARTS if "all" in chosen.part else tuple(chosen.part)
     for part in parts:
@@ -46,7 +47,7 @@ def main() -> None:
         else:
             from benchmarks.verdicts import report as verdicts
 
-            text = verdicts.measure(chosen.rows, chosen.windows, chosen.seed, with_peers=not chosen.no_peers)
+            text = verdicts.measure(chosen.rows, chosen.windows, chosen.seed, not chosen.no_peers, chosen.again)
         (HERE / f"results-{part}.md").write_text(text)
         print(text)
 

@@ -24,11 +24,11 @@ from glue_jobs.merging import queue
 from watchkeeper import naming
 from watchkeeper.aws import pieces
 from watchkeeper.aws.deployed import store
-from watchkeeper.aws.store import lines_of
 from watchkeeper.capture import CaptureReader
 from watchkeeper.cells import parse_text
 from watchkeeper.errors import CaptureError
 from watchkeeper.holdout import canonical_truth
+from watchkeeper.jsonio import lines_of
 from watchkeeper.labels import read_ground_truth
 from watchkeeper.spec import InputFormat, Kind, ModelSpec
 from watchkeeper.table import CategoryColumn, NumberColumn, column

@@ -15,6 +15,10 @@ class CaptureError(WatchkeeperError):
     """A captured record, or a capture object's key, cannot be read."""
 
 
+class LabelError(WatchkeeperError):
+    """A file of labels cannot be read."""
+
+
 class ProfileError(WatchkeeperError):
     """A profile cannot be read, or cannot be merged or compared with another."""
 

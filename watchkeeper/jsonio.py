@@ -7,6 +7,7 @@ orjson refuses (`NaN`, lone surrogates) is therefore read by the standard librar
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 try:
@@ -45,3 +46,17 @@ def dumps(value: Any) -> bytes:
         A number is NaN or infinite.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a stream, without their ends; only `\\n` ends a line, as JSON Lines has it."""
+    rest: list[bytes] = []
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        rest.append(first)
+        for piece in others:
+            yield b"".join(rest)
+            rest = [piece]
+    last = b"".join(rest)
+    if last:
+        yield last

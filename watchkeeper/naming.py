@@ -120,6 +120,56 @@ def feedback_key(model: str, received: datetime, batch: str) -> str:
     return f"{labels_prefix(model)}{received:%Y/%m/%d/%H}/feedback-{batch}.jsonl"
 
 
+def parse_label_key(model: str, key: str) -> datetime | None:
+    """Start of the UTC hour under which a file of labels is filed; None when its key names none."""
+    match = re.fullmatch(_HOUR, key.removeprefix(labels_prefix(model)))
+    try:
+        return None if match is None else _hour(match)
+    except ValueError:
+        return None
+
+
+def joined_prefix(model: str) -> str:
+    """Prefix of the accounts of which label files were joined with predictions."""
+    return f"joined/{model}/"
+
+
+def joined_key(model: str, label_key: str) -> str:
+    """Where the account of one label file is kept, filed as the file itself is."""
+    folder, _, name = label_key.removeprefix(labels_prefix(model)).rpartition("/")
+    return f"{joined_prefix(model)}{folder}/{hashlib.sha256(name.encode()).hexdigest()[:20]}.json"
+
+
+def staged_prefix(model: str, day: datetime | None = None) -> str:
+    """Prefix of the rows of captured objects that wait to be filed with their hour; of one UTC day."""
+    return f"staged/{model}/" + (f"{day:%Y/%m/%d}/" if day else "")
+
+
+def staged_key(model: str, capture: CaptureKey) -> str:
+    """Where the rows of one captured object are staged."""
+    return f"{staged_prefix(model)}{capture.hour:%Y/%m/%d/%H}/{capture.version}--{capture.part_name}.arrow"
+
+
+def predictions_prefix(model: str, day: datetime | None = None) -> str:
+    """Prefix of the curated predictions, a Glue table's partitions; of one UTC day."""
+    return f"predictions/{model}/" + (f"dt={day:%Y-%m-%d}/" if day else "")
+
+
+def predictions_key(model: str, version: str, hour: datetime) -> str:
+    """Where the curated predictions of one version and UTC hour are kept."""
+    return f"{predictions_prefix(model, hour)}hr={hour:%H}/{version}.parquet"
+
+
+def ids_prefix(model: str, day: datetime | None = None) -> str:
+    """Prefix of the ids of curated predictions; of one UTC day."""
+    return f"ids/{model}/" + (f"{day:%Y/%m/%d}/" if day else "")
+
+
+def ids_key(model: str, version: str, hour: datetime) -> str:
+    """Where the ids of one version's curated predictions of a UTC hour are kept: digests, in ascending order."""
+    return f"{ids_prefix(model)}{hour:%Y/%m/%d/%H}/{version}"
+
+
 def baseline_prefix(model: str, version: str | None = None) -> str:
     """Prefix of a version's baseline: `baselines/<model>/[<version>/]`."""
     return f"baselines/{model}/" + (f"{version}/" if version else "")

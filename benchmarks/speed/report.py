@@ -29,7 +29,9 @@ def measure(quick: bool, repeats: int, with_peers: bool) -> str:
             found = contest(inputs.current(rows, suffix), repeats, with_peers)
             sections += [f"## {rows:,} rows × 20 features from {source}", _table(found), *_targets(found)]
     grown = scale.growth(sizes, times=1 if quick else 3)
-    rows_at_scale = "\n".join([*scale.in_spark(max(sizes), repeats), *scale.month(repeats), *grown])
+    rows_at_scale = "\n".join(
+        [*scale.in_spark(max(sizes), repeats, times=1 if quick else 4), *scale.month(repeats), *grown]
+    )
     return (
         f"# Measured: speed\n\nWritten by `python -m benchmarks speed{' --quick' if quick else ''}`: medians of "
         f"{repeats}, all in one run.\n\n{machine.described(*PACKAGES)} The peers run on Python 3.11, with the pins in "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ TOO_OFTEN = 0.05
 ANSWERS = frozenset({SCORE, PREDICTED_LABEL, PREDICTED_SCORE, CONFIDENCE})
 
 
-def measure(rows: Sequence[int], windows: int, seed: int, with_peers: bool) -> str:
-    """Measure, write the numbers, and render."""
-    results = [judge(Plan(size, windows if size <= 1_000 else windows // 4, seed), with_peers) for size in rows]
+def measure(rows: Sequence[int], windows: int, seed: int, with_peers: bool, again: Sequence[str] = ()) -> str:
+    """Measure, write the numbers, and render; with `again`, judge by these tools only, and keep what others said."""
+    plans = [Plan(size, windows if size <= 1_000 else windows // 4, seed) for size in rows]
+    kept = [] if not again else _kept(plans, seed)
+    tools = again or [name for name in TOOLS if with_peers or name in OWN]
+    results = [judge(plan, tools, before) for plan, before in zip_longest(plans, kept)]
     RESULTS.write_text(json.dumps({"seed": seed, "alpha": model.ALPHA, "plans": results}, indent=1) + "\n")
     return (
         f"# Measured: verdicts\n\nWritten by `python -m benchmarks verdicts --seed {seed}`.\n\n"
@@ -40,13 +44,30 @@ more than {TOO_OFTEN:.0%} of the healthy windows has a second row, at {model.ALP
 rate, on healthy windows of their own."""
 
 
-def judge(plan: Plan, with_peers: bool) -> dict[str, Any]:
-    """All tools on one plan."""
+def judge(plan: Plan, tools: Sequence[str], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Tools on one plan; `before` is the result that tells of the others."""
     prepare(plan)
-    tools = [name for name in TOOLS if with_peers or name in OWN]
-    rows = [row for name in tools for row in _rows(TOOLS[name], ask(name, plan))]
-    sizes = {scenario.name: plan.count(scenario) * plan.references for scenario in SCENARIOS}
-    return {"rows": plan.rows, "reference_rows": plan.reference_rows, "windows": sizes, "tools": rows}
+    rows = []
+    for name, title in TOOLS.items():
+        if name in tools:
+            rows += _rows(title, ask(name, plan))
+        elif before is not None:
+            rows += [row for row in before["tools"] if row["title"].startswith(title)]
+    return {"rows": plan.rows, "reference_rows": plan.reference_rows, "windows": _sizes(plan), "tools": rows}
+
+
+def _kept(plans: Sequence[Plan], seed: int) -> list[dict[str, Any]]:
+    """The results of the same windows, as they were written last."""
+    document = json.loads(RESULTS.read_text())
+    kept = {result["rows"]: result for result in document["plans"]}
+    for plan in plans:
+        if document["seed"] != seed or kept.get(plan.rows, {}).get("windows") != _sizes(plan):
+            raise SystemExit(f"{RESULTS.name} is not of these windows ({plan}): have all tools judge them.")
+    return [kept[plan.rows] for plan in plans]
+
+
+def _sizes(plan: Plan) -> dict[str, int]:
+    return {scenario.name: plan.count(scenario) * plan.references for scenario in SCENARIOS}
 
 
 def _rows(title: str, statement: Statement) -> list[dict[str, Any]]:

@@ -36,7 +36,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     except MistakenBatchError as error:
         logger.info("Refused labels", mistakes=len(error.mistakes))
         return _answer(400, {"error": "Nothing was stored.", "mistakes": [_shown(item) for item in error.mistakes]})
-    stored = deployed.store().put_new(batch.key(spec.name, received), batch.records(received), "application/jsonl")
+    key, records = batch.key(spec.name, received), batch.records(received)
+    stored = deployed.store().put_if(key, records, None, "application/jsonl")
     logger.info("Received labels", labels=len(batch.labels), withdrawn=batch.withdrawn, stored=stored)
     counts = {"labels": len(batch.labels), "withdrawn": batch.withdrawn, "repeated": not stored}
     return _answer(202 if stored else 200, counts)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from watchkeeper.capture import Block, CaptureReader, fields, lines
+from watchkeeper.capture.block import Identities
 from watchkeeper.capture.keys import KeyShape
 from watchkeeper.spec import Feature, Kind, ModelSpec, Output, Task
 from watchkeeper.table import CategoryColumn, Column, NumberColumn
@@ -221,15 +222,17 @@ def damaged(line: bytes) -> st.SearchStrategy[bytes]:
 def account(
     spec: ModelSpec, data: bytes, *, fast: bool, cut: int | None = None, piece: int | None = None
 ) -> tuple[Any, ...]:
-    """What reading gives: rows with and without answers, wrong types, times, keys, and unreadable records."""
+    """What reading gives: rows with and without answers and whose they are, wrong types, times, keys, and unreadable
+    records.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fields, "AVAILABLE", fast and fields.AVAILABLE)
         if piece is not None:
             patch.setattr(lines, "PIECE_BYTES", piece)
             patch.setattr(lines, "_STEP", piece)
         chunks = [data[start : start + (cut or len(data))] for start in range(0, len(data), cut or max(len(data), 1))]
-        blocks = list(CaptureReader(spec).blocks(chunks))
-    rows = Counter(row for block in blocks for row in rows_of(block))
+        blocks = list(CaptureReader(spec, identified=True).blocks(chunks))
+    rows = Counter((*row, whose) for block in blocks for row, whose in zip(rows_of(block), owners(block), strict=True))
     invalid: Counter[str] = Counter()
     for block in blocks:
         for name, column in {**block.features, **block.predictions}.items():
@@ -247,6 +250,14 @@ def rows_of(block: Block) -> list[tuple[Any, ...]]:
     assert answered or not any(map(len, block.predictions.values()))
     kept = columns if answered else columns[: len(block.features)]
     return list(zip(*kept, strict=True)) if kept else [()] * block.rows
+
+
+def owners(block: Block) -> list[tuple[bytes, int, int, int]]:
+    """Of each row its record's id, its place among that record's rows, how many these are, and the record's time."""
+    assert block.identities is not None or not block.rows
+    whose = block.identities or Identities.none()
+    records = zip(whose.ids.tolist(), whose.sizes.tolist(), block.times.tolist(), strict=True)
+    return [(identity, place, size, time) for identity, size, time in records for place in range(size)]
 
 
 def cells(column: Column) -> list[Any]:

@@ -25,7 +25,7 @@ from watchkeeper.feedback import (
     read_batch,
 )
 from watchkeeper.holdout import canonical_truth
-from watchkeeper.labels import read_ground_truth
+from watchkeeper.labels import LabelReader, Source, read_ground_truth
 from watchkeeper.spec import Label as LabelSpec
 from watchkeeper.spec import ModelSpec, Task
 
@@ -288,3 +288,15 @@ def test_what_is_sent_is_what_is_read_back_from_the_object(labels: list[Label]) 
         assert [value is None for value in truth.values] == [value is None for value in label.values]
         known = label.time or NOW
         assert truth.collected == known.replace(microsecond=known.microsecond // 1000 * 1000)
+
+
+@given(labels=st.lists(ONE | MANY, min_size=1, max_size=20, unique_by=lambda label: label.id))
+def test_what_is_taken_is_what_the_reader_of_label_files_can_use(labels: list[Label]) -> None:
+    # given
+    batch = read({"labels": [sent(label) for label in labels]}, MULTICLASS)
+    source = Source(batch.key("credit", NOW), NOW.replace(minute=0, second=0, microsecond=0), NOW)
+    # when
+    rows, faults = LabelReader(MULTICLASS, NOW).read(source, [batch.records(NOW)])
+    # then
+    assert faults.total == 0
+    assert len(rows) == sum(len(label.values) for label in labels)

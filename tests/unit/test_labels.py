@@ -52,7 +52,7 @@ def test_a_record_that_places_its_label_nowhere_is_refused(metadata: dict[str, A
 
 def test_a_record_about_one_row_holds_one_value() -> None:
     # then
-    with pytest.raises(CaptureError, match="holds one value"):
+    with pytest.raises(CaptureError, match="holds 2 labels"):
         read_ground_truth(extended({"row": 0}, data="1\n0"))
 
 

@@ -13,8 +13,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from watchkeeper import jsonio
 from watchkeeper.aws.metrics import emit
-from watchkeeper.aws.store import Store, lines_of, split_uri
+from watchkeeper.aws.store import Store, split_uri
 from watchkeeper.naming import Metric
 
 
@@ -77,7 +78,7 @@ def test_lines_are_put_together_across_chunks(size: int):
     chunks = [text[start : start + size] for start in range(0, len(text), size)]
 
     # when split; then only line feeds end a line
-    assert list(lines_of(chunks)) == text.split(b"\n")
+    assert list(jsonio.lines_of(chunks)) == text.split(b"\n")
 
 
 def test_uris_are_split_or_refused():

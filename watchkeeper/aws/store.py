@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from watchkeeper.jsonio import lines_of
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _CHUNK = 1 << 20
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404")
+"""What S3 answers a conditional write whose object was changed, is being changed, or is gone."""
 _READERS = 16
 _READ_AHEAD = 4 * _READERS
 
@@ -55,6 +59,22 @@ class Store:
         found = self._object(key)
         return None if found is None else found["Body"].read()
 
+    def get_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """The object's bytes and entity tag, or None when there is no such object."""
+        found = self._object(key)
+        return None if found is None else (found["Body"].read(), found["ETag"])
+
+    def put_if(self, key: str, data: bytes, tag: str | None, content_type: str = "application/json") -> bool:
+        """Write an object if it still has the entity tag (None: if there is none); False when it was changed."""
+        condition: Any = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+        try:
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, **condition)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _CHANGED:
+                return False
+            raise
+        return True
+
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         """The object's bytes from `start` up to `stop`."""
         return bytes(
@@ -64,16 +84,6 @@ class Store:
     def put(self, key: str, data: bytes, content_type: str = "application/json") -> None:
         """Write an object (the bucket encrypts it with its own key)."""
         self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type)
-
-    def put_new(self, key: str, data: bytes, content_type: str = "application/json") -> bool:
-        """Write an object unless there is one of that key; whether it was written."""
-        try:
-            self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "PreconditionFailed":
-                raise
-            return False
-        return True
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in order, however many."""
@@ -86,23 +96,35 @@ class Store:
             for item in page.get("Contents", ()):
                 yield _listed(item)
 
+    def folder(self, prefix: str) -> tuple[list[Listed], list[str]]:
+        """The objects right under a prefix, and the prefixes of the folders there."""
+        found: list[Listed] = []
+        folders: list[str] = []
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
+        for page in pages:
+            found += map(_listed, page.get("Contents", ()))
+            folders += [item["Prefix"] for item in page.get("CommonPrefixes", ())]
+        return found, folders
+
     def find(self, key: str) -> Listed | None:
         """What a listing says of one object; None when there is no such object."""
         answer = self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
         return next((_listed(item) for item in answer.get("Contents", ()) if item["Key"] == key), None)
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes]:
-        """The bytes of many objects, read side by side, in order; objects that have gone are left out.
+        """The bytes of many objects, read side by side, in order; objects that have gone are left out."""
+        return (data for _, data in self.get_each(keys))
 
-        Only a few are held at a time, however slowly they are taken.
-        """
+    def get_each(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The same, each object with its key. Only a few are held at a time, however slowly they are taken."""
         with ThreadPoolExecutor(_READERS) as readers:
-            waiting: deque[Future[bytes | None]] = deque()
+            waiting: deque[tuple[str, Future[bytes | None]]] = deque()
             for key in keys:
-                waiting.append(readers.submit(self.get, key))
-                if len(waiting) > _READ_AHEAD and (data := waiting.popleft().result()) is not None:
-                    yield data
-            yield from (data for read in waiting if (data := read.result()) is not None)
+                waiting.append((key, readers.submit(self.get, key)))
+                if len(waiting) > _READ_AHEAD:
+                    yield from _there(*waiting.popleft())
+            for read in waiting:
+                yield from _there(*read)
 
     def lines(self, key: str) -> Iterator[bytes] | None:
         """The object's lines, streamed; None when there is no such object."""
@@ -127,6 +149,12 @@ class Store:
             raise
 
 
+def _there(key: str, read: Future[bytes | None]) -> Iterator[tuple[str, bytes]]:
+    data = read.result()
+    if data is not None:
+        yield key, data
+
+
 def _listed(item: Mapping[str, Any]) -> Listed:
     return Listed(item["Key"], item["ETag"], item["Size"], item["LastModified"])
 
@@ -144,17 +172,3 @@ def split_uri(uri: str) -> tuple[str, str]:
     if scheme != "s3" or not bucket:
         raise ValueError(f"{uri!r} is not an S3 URI: expected 's3://bucket/key'.")
     return bucket, key
-
-
-def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a stream, without their ends; only `\\n` ends a line, as JSON Lines has it."""
-    rest: list[bytes] = []
-    for chunk in chunks:
-        first, *others = chunk.split(b"\n")
-        rest.append(first)
-        for piece in others:
-            yield b"".join(rest)
-            rest = [piece]
-    last = b"".join(rest)
-    if last:
-        yield last

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper import ids
 from watchkeeper.capture import fields, moments, template
-from watchkeeper.capture.block import Part
-from watchkeeper.capture.fields import FieldReader, Wanted
+from watchkeeper.capture.block import Identities, Part
+from watchkeeper.capture.fields import FieldReader, Rows, Wanted
 from watchkeeper.capture.record import RecordReader
 from watchkeeper.capture.rows import RowColumns
 from watchkeeper.capture.template import Template
@@ -33,8 +34,9 @@ _CONTROL = re.compile(rb"[\x00-\x1f]")
 class _Known:
     """Reads the lines of one template; `fitted` is how many did of late."""
 
-    def __init__(self, spec: ModelSpec, form: Template) -> None:
+    def __init__(self, spec: ModelSpec, form: Template, identified: bool) -> None:
         self.fitted = 0.0
+        self._identified = identified
         self._form = form
         self._rows = RowColumns(spec, None if form.answers is None else len(form.answers))
         fitted = list(form.fields)
@@ -43,6 +45,8 @@ class _Known:
                 fitted[place] = replace(fitted[place], wanted=want)
         if form.time is not None:
             fitted[form.time] = replace(fitted[form.time], wanted=Wanted.TIMES)
+        if identified and form.id is not None:
+            fitted[form.id] = replace(fitted[form.id], wanted=Wanted.IDS)
         self._reader = FieldReader(fitted, '"\\' if form.escaped else '"')
 
     @property
@@ -60,7 +64,13 @@ class _Known:
         part, certain = self._rows.read(features, answers, len(found.fitting))
         self.fitted = self.fitted / 2 + len(certain)
         times = moments.unknown(len(found.fitting)) if found.times is None else found.times
-        return replace(part, times=times[certain]), found.fitting[certain]
+        whose = self._identities(found, certain) if self._identified else None
+        return replace(part, times=times[certain], identities=whose), found.fitting[certain]
+
+    def _identities(self, found: Rows, certain: NDArray[np.intp]) -> Identities:
+        """Those of the rows that are certain, each a record of its own."""
+        kept = ids.unknown(len(found.fitting)) if found.ids is None else found.ids
+        return Identities(kept[certain], np.ones(len(certain), np.int64))
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,7 @@ class AlikeReader:
                 self._records.record(line)
                 form = template.learn(line)
                 if form is not None and len(form.features) == len(self._spec.features):
-                    known = _Known(self._spec, form)
+                    known = _Known(self._spec, form, self._records.identified)
                     self._known[MOST_TEMPLATES - 1 :] = [known]
                     return known
             except (CaptureError, ValueError):

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper import ids
 from watchkeeper.capture.keys import Keys, KeyShape
 from watchkeeper.capture.prediction import Prediction
+from watchkeeper.ids import Ids
 from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import Feature, Kind, Task
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, category_column, concatenate
@@ -24,6 +26,30 @@ CONFIDENCE = "confidence"
 def no_times() -> NDArray[np.int64]:
     """The times of no records."""
     return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Whose rows are whose: of each captured record, in the order of the rows.
+
+    Attributes
+    ----------
+    ids : by which ground truth names it: its inference id, else its event id
+    sizes : how many rows it has
+    """
+
+    ids: Ids
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> Identities:
+        """Those of no records."""
+        return cls(ids.unknown(0), np.empty(0, np.int64))
+
+    @classmethod
+    def together(cls, parts: Sequence[Identities]) -> Identities:
+        """Those of all parts, one after the other."""
+        return cls(np.concatenate([part.ids for part in parts]), np.concatenate([part.sizes for part in parts]))
 
 
 @dataclass(frozen=True)
@@ -61,6 +87,7 @@ class Block:
     ----------
     times : when each captured record that was read was answered (see `moments`); nothing of rows that are no captures
     keys : the keys of the rows that came as JSON objects
+    identities : of the same records as `times`; None unless they were asked for
     """
 
     rows: int
@@ -69,6 +96,7 @@ class Block:
     unreadable: Sequence[Unreadable] = ()
     times: NDArray[np.int64] = field(default_factory=no_times)
     keys: Keys = field(default_factory=dict)
+    identities: Identities | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +108,7 @@ class Part:
     predictions: Mapping[str, Column] | None
     times: NDArray[np.int64] = field(default_factory=no_times)
     keys: Keys = field(default_factory=dict)
+    identities: Identities | None = None
 
 
 def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadable]) -> Iterator[Block]:
@@ -101,7 +130,11 @@ def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadab
         answers = [part.predictions for part in alike if part.predictions is not None]
         predictions = _together(answers) if answers else silent.predictions
         times = np.concatenate([part.times for part in alike])
-        yield Block(sum(part.rows for part in alike), features, predictions, unreadable, times, _added(alike))
+        whose = [part.identities for part in alike if part.identities is not None]
+        identities = Identities.together(whose) if len(whose) == len(alike) else None
+        yield Block(
+            sum(part.rows for part in alike), features, predictions, unreadable, times, _added(alike), identities
+        )
         unreadable = ()
 
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper import ids
 from watchkeeper.capture import framed, moments
 from watchkeeper.cells import MISSING
+from watchkeeper.ids import Ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +50,12 @@ class Wanted(Enum):
     NUMBERS = auto()
     TEXTS = auto()
     TIMES = auto()
+    IDS = auto()
     NOTHING = auto()
+
+
+_UNTYPED = (Wanted.NOTHING, Wanted.TIMES, Wanted.IDS)
+"""What is read as plain bytes."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,14 @@ class Rows:
     fitting : places of the rows that were read, among them
     values : of each field, or None: those of the rows that were read; numbers are `Coded` where pyarrow refused one
     times : those of the rows that were read, of the field of times; None when there is no such field
+    ids : the same of the field of ids
     """
 
     lines: int
     fitting: NDArray[np.intp]
     values: Sequence[Values | None]
     times: NDArray[np.int64] | None = None
+    ids: Ids | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ class _Read:
     fits: NDArray[np.bool_] | None
     strict: bool = True
     times: NDArray[np.int64] | None = None
+    ids: Ids | None = None
 
 
 class FieldReader:
@@ -161,7 +171,7 @@ class FieldReader:
         coded = pa.dictionary(pa.int32(), pa.string())
         if field.constant or field.wanted is Wanted.TEXTS:
             return coded
-        if field.wanted in (Wanted.NOTHING, Wanted.TIMES):
+        if field.wanted in _UNTYPED:
             return pa.binary(field.width) if field.width and not loose else pa.string()
         if loose:
             return coded
@@ -193,12 +203,14 @@ def _rows(columns: Sequence[_Read], rows: int, misfits: Sequence[int]) -> Rows:
     kept = np.delete(np.arange(lines), misfits) if misfits else np.arange(lines)
     values = [column.values for column in columns]
     times = next((column.times for column in columns if column.times is not None), None)
+    found = next((column.ids for column in columns if column.ids is not None), None)
     masks = [column.fits for column in columns if column.fits is not None]
     if masks:
         fits = np.stack(masks).all(axis=0)
         kept, values = kept[fits], [None if found is None else found[fits] for found in values]
         times = None if times is None else times[fits]
-    return Rows(lines, kept, values, times)
+        found = None if found is None else found[fits]
+    return Rows(lines, kept, values, times, found)
 
 
 def _read(data: bytes, types: dict[str, Any], size: int, nulls: Sequence[str], misfits: list[int]) -> Any:
@@ -234,12 +246,23 @@ def _unframed(texts: Sequence[str], field: Field, signs: str) -> tuple[Sequence[
 def _framed(field: Field, texts: framed.Texts, signs: str) -> _Read | None:
     """Read a column of framed texts at once."""
     fits = texts.framed(field.prefix, field.suffix, signs.encode())
+    if field.wanted is Wanted.IDS:
+        return _identified(field, texts, fits)
     everywhere = bool(fits.all())
-    if field.wanted in (Wanted.NOTHING, Wanted.TIMES):
+    if field.wanted in _UNTYPED:
         times = moments.of_texts(texts, field.prefix, field.suffix, fits) if field.wanted is Wanted.TIMES else None
         return _Read(None, None if everywhere else fits, texts.step == field.width, times)
     numbers = _single(texts.between(field.prefix, field.suffix)) if everywhere else None
     return None if numbers is None else _Read(numbers, None)
+
+
+def _identified(field: Field, texts: framed.Texts, fits: NDArray[np.bool_]) -> _Read:
+    """Read a column of ids; an empty one fits not, for then another id may count."""
+    around = len(field.prefix) + len(field.suffix)
+    fits = fits & (texts.lengths > around)
+    found = ids.unknown(texts.count)
+    found[fits] = ids.digests(texts.bodies(fits, len(field.prefix), len(field.suffix)))
+    return _Read(None, None if fits.all() else fits, texts.step == field.width, ids=found)
 
 
 def _numbers(array: Any) -> NDArray[np.float64] | None:

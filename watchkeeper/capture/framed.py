@@ -116,6 +116,12 @@ class Texts:
         for stop in range(end, before, -size):
             yield _view(self.data, bytes(size))[max(stop - size, before) :: self.step]
 
+    def bodies(self, rows: NDArray[np.bool_], before: int, after: int) -> list[bytes]:
+        """What stands between the first `before` and the last `after` bytes of some of the texts."""
+        data = self.data.tobytes()
+        begins, ends = self.starts[rows] + before, self.ends[rows] - after
+        return [data[a:b] for a, b in zip(begins.tolist(), ends.tolist(), strict=True)]
+
     def only(self, rows: NDArray[np.bool_]) -> Texts:
         """Some of the texts."""
         lengths = self.lengths[rows]

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper import jsonio
+from watchkeeper import ids, jsonio
 from watchkeeper.capture import fields, moments, payload
-from watchkeeper.capture.block import Part
+from watchkeeper.capture.block import Identities, Part
 from watchkeeper.capture.fields import Field, FieldReader, Rows, Values
-from watchkeeper.capture.record import ANSWER_PLACES
+from watchkeeper.capture.record import ANSWER_PLACES, label_id
 from watchkeeper.capture.rows import RowColumns
 from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.errors import CaptureError
@@ -30,8 +30,8 @@ _LOOKED_AT = 20
 
 
 class Exchange(NamedTuple):
-    """A request and its answer as CSV, how many values each row of the answer holds (None: there is no answer), and
-    the second in which it was given.
+    """A request and its answer as CSV, how many values each row of the answer holds (None: there is no answer), the
+    second in which it was given, and the id that ground truth names.
     """
 
     request: str
@@ -39,10 +39,11 @@ class Exchange(NamedTuple):
     rows: int
     width: int | None
     time: int = UNKNOWN_TIME
+    id: str = ""
 
     @classmethod
     def of(
-        cls, request: str | None, answer: str | None, *, answered: bool = True, time: int = UNKNOWN_TIME
+        cls, request: str | None, answer: str | None, *, answered: bool = True, time: int = UNKNOWN_TIME, id: str = ""
     ) -> Exchange | None:
         """The exchange of two CSV texts; None when they need a closer look, or do not go together."""
         request, answer = _csv(request), _csv(answer) if answered else ""
@@ -50,12 +51,12 @@ class Exchange(NamedTuple):
             return None
         rows = request.count("\n") + 1
         if not answered:
-            return cls(request, "", rows, None, time)
+            return cls(request, "", rows, None, time, id)
         if rows > 1 and "\n" not in answer and answer.count(",") + 1 == rows:
             answer = answer.replace(",", "\n")  # one line that holds a single value for each row
         if answer.count("\n") + 1 != rows:
             return None
-        return cls(request, answer, rows, answer.partition("\n")[0].count(",") + 1, time)
+        return cls(request, answer, rows, answer.partition("\n")[0].count(",") + 1, time, id)
 
 
 @dataclass
@@ -67,10 +68,11 @@ class _Group:
 
 
 class JoinedReader:
-    """Reads records with CSV bodies, of one row or many."""
+    """Reads records with CSV bodies, of one row or many; with `identified`, parts tell whose rows they hold."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, *, identified: bool = False) -> None:
         self._spec = spec
+        self._identified = identified
         self._known: dict[int | None, _Known | None] = {}
 
     def read(self, lines: Sequence[bytes], places: Sequence[int]) -> tuple[list[Part], list[int]]:
@@ -102,7 +104,7 @@ class JoinedReader:
     def _of_width(self, width: int | None) -> _Known | None:
         if width not in self._known and len(self._known) < MOST_WIDTHS:
             try:
-                self._known[width] = _Known(self._spec, width)
+                self._known[width] = _Known(self._spec, width, self._identified)
             except ValueError:  # the model's file names a value that such answers do not have
                 self._known[width] = None
         return self._known.get(width)
@@ -111,7 +113,8 @@ class JoinedReader:
 class _Known:
     """Reads the exchanges of one width, in piece after piece."""
 
-    def __init__(self, spec: ModelSpec, width: int | None) -> None:
+    def __init__(self, spec: ModelSpec, width: int | None, identified: bool) -> None:
+        self._identified = identified
         self._columns = RowColumns(spec, width)
         self._requests = FieldReader([Field(wanted) for wanted in self._columns.wanted])
         self._answers = None
@@ -136,8 +139,15 @@ class _Known:
             requests, *answers = (_at(side, rows) for side in sides)
             part, certain = self._columns.read(requests, answers[0] if answers else (), len(rows))
             if len(certain) == len(rows):
-                return replace(part, times=times[fitting]), fitting
+                return replace(part, times=times[fitting], identities=self._identities(exchanges, fitting)), fitting
             fitting[np.delete(owner[rows], certain)] = False
+
+    def _identities(self, exchanges: Sequence[Exchange], fitting: NDArray[np.bool_]) -> Identities | None:
+        if not self._identified:
+            return None
+        kept = [exchange for exchange, fits in zip(exchanges, fitting.tolist(), strict=True) if fits]
+        sizes = np.fromiter((exchange.rows for exchange in kept), np.int64, len(kept))
+        return Identities(ids.digests(exchange.id.encode(errors="replace") for exchange in kept), sizes)
 
 
 def _at(side: Rows, rows: NDArray[np.intp]) -> list[Values | None]:
@@ -156,10 +166,10 @@ def _exchange(line: bytes) -> Exchange | None:
         request = payload.csv_text(data.get("endpointInput"), "endpointInput")
         answered = next((place for place in ANSWER_PLACES if place in data), None)
         answer = payload.csv_text(data[answered], answered) if answered is not None else None
-        time = metadata.get("inferenceTime")
+        time, identity = metadata.get("inferenceTime"), label_id(metadata)
     except (ValueError, AttributeError, CaptureError):
         return None
-    return Exchange.of(request, answer, answered=answered is not None, time=moments.seconds(time))
+    return Exchange.of(request, answer, answered=answered is not None, time=moments.seconds(time), id=identity)
 
 
 def _csv(text: str | None) -> str | None:

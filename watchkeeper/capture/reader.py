@@ -24,12 +24,15 @@ ROWS_AS_OBJECTS = 20_000
 
 
 class CaptureReader(RecordReader):
-    """Reads the captures of one model: whole objects as blocks, and single records."""
+    """Reads the captures of one model: whole objects as blocks, and single records.
 
-    def __init__(self, spec: ModelSpec) -> None:
-        super().__init__(spec)
+    With `identified`, blocks tell whose rows they hold, at a fifth more of the time.
+    """
+
+    def __init__(self, spec: ModelSpec, *, identified: bool = False) -> None:
+        super().__init__(spec, identified=identified)
         self._alike = AlikeReader(spec, self)
-        self._joined = JoinedReader(spec)
+        self._joined = JoinedReader(spec, identified=identified)
         self._nothing = Part(0, self.feature_columns(()), prediction_columns(spec.task, ()))
 
     def blocks(self, chunks: Iterable[bytes]) -> Iterator[Block]:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from watchkeeper import jsonio
+from watchkeeper import ids, jsonio
 from watchkeeper.capture import moments, payload
-from watchkeeper.capture.block import Part, prediction_columns
+from watchkeeper.capture.block import Identities, Part, prediction_columns
 from watchkeeper.capture.keys import KeyReader, KeyShape
 from watchkeeper.capture.prediction import Prediction, PredictionReader
 from watchkeeper.refusal import Reason, RefusedError
@@ -53,7 +53,7 @@ class Record:
 
     @property
     def label_id(self) -> str:
-        """The id that ground truth names: the inference id when the client gave one, else the event id."""
+        """The id that ground truth names: see the function of that name."""
         return self.inference_id or self.event_id
 
 
@@ -65,27 +65,32 @@ class Held:
     inputs: list[Sequence[object]] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     keys: list[KeyShape] = field(default_factory=list)
+    ids: list[bytes] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Hold a record as well."""
         self.inputs.extend(record.inputs)
         self.times.append(record.seconds)
         self.keys.extend(record.keys)
+        self.ids.append(record.label_id.encode(errors="replace"))
+        self.sizes.append(len(record.inputs))
         if self.outputs is not None:
             self.outputs.extend(record.outputs or ())
 
     def clear(self) -> None:
         """Hold nothing any more."""
-        for held in (self.inputs, self.times, self.keys):
+        for held in (self.inputs, self.times, self.keys, self.ids, self.sizes):
             held.clear()
         if self.outputs is not None:
             self.outputs.clear()
 
 
 class RecordReader:
-    """Reads single records of one model."""
+    """Reads single records of one model; with `identified`, its parts tell whose rows they hold."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, *, identified: bool = False) -> None:
+        self.identified = identified
         self._task = spec.task
         self._names = tuple(feature.name for feature in spec.features)
         self.keys = KeyReader(self._names)
@@ -165,7 +170,13 @@ class RecordReader:
         """Typed columns of records."""
         predictions = None if held.outputs is None else prediction_columns(self._task, held.outputs)
         columns, times = self.feature_columns(held.inputs), np.array(held.times, np.int64)
-        return Part(len(held.inputs), columns, predictions, times, Counter(held.keys))
+        whose = Identities(ids.digests(held.ids), np.array(held.sizes, np.int64)) if self.identified else None
+        return Part(len(held.inputs), columns, predictions, times, Counter(held.keys), whose)
+
+
+def label_id(metadata: Mapping[str, Any]) -> str:
+    """The id that ground truth names: the inference id when the client gave one, else the event id, else none."""
+    return _text(metadata.get("inferenceId")) or _text(metadata.get("eventId")) or ""
 
 
 def _document(line: bytes) -> Mapping[str, Any]:

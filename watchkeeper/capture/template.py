@@ -17,7 +17,7 @@ from typing import Any
 
 from watchkeeper import jsonio
 from watchkeeper.capture.fields import Field, Wanted
-from watchkeeper.capture.record import ANSWER_PLACES
+from watchkeeper.capture.record import ANSWER_PLACES, label_id
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Template:
     features : places, among the fields, of the request's values
     answers : of the answer's values; None when the answer was not captured
     time : of the time at which it was answered; None when the record has none
+    id : of the id that ground truth names; None when the record has none
     escaped : whether there are backslashes in what never changes: those of a line end behind the request or the answer
     """
 
@@ -37,6 +38,7 @@ class Template:
     features: tuple[int, ...]
     answers: tuple[int, ...] | None
     time: int | None
+    id: int | None
     escaped: bool
 
 
@@ -50,7 +52,7 @@ class _Span:
     holds: str
 
 
-_REQUEST, _ANSWER, _TIME, _METADATA = "request", "answer", "time", "metadata"
+_REQUEST, _ANSWER, _TIME, _ID, _METADATA = "request", "answer", "time", "id", "metadata"
 _LINE_ENDS = re.compile(rb"(?:\\r|\\n)+$")
 """Escaped line ends behind a body, which are no part of its rows. Many clients and containers write one."""
 
@@ -64,7 +66,7 @@ def learn(line: bytes) -> Template | None:
     if spans is None or escapes != sum(line.count(b"\\", span.end, span.closed) for span in spans):
         return None
     fields: list[Field] = []
-    places: dict[str, list[int]] = {_REQUEST: [], _ANSWER: [], _TIME: [], _METADATA: []}
+    places: dict[str, list[int]] = {_REQUEST: [], _ANSWER: [], _TIME: [], _ID: [], _METADATA: []}
     begin = 0
     for text in line.split(b","):
         end = begin + len(text)
@@ -79,12 +81,14 @@ def learn(line: bytes) -> Template | None:
         else:
             fields.append(Field(Wanted.NOTHING, text, constant=True))
         begin = end + 1
-    if len(places[_TIME]) > 1 or not all(field.prefix.isascii() and field.suffix.isascii() for field in fields):
+    if max(len(places[_TIME]), len(places[_ID])) > 1 or not all(
+        field.prefix.isascii() and field.suffix.isascii() for field in fields
+    ):
         return None
     answered = any(span.holds == _ANSWER for span in spans)
     answers = tuple(places[_ANSWER]) if answered else None
-    time = places[_TIME][0] if places[_TIME] else None
-    return Template(tuple(fields), tuple(places[_REQUEST]), answers, time, escapes > 0)
+    time, identity = (next(iter(places[held]), None) for held in (_TIME, _ID))
+    return Template(tuple(fields), tuple(places[_REQUEST]), answers, time, identity, escapes > 0)
 
 
 def _spans(line: bytes) -> list[_Span] | None:
@@ -98,7 +102,9 @@ def _spans(line: bytes) -> list[_Span] | None:
     data, metadata = document["captureData"], document["eventMetadata"]
     answer = next((place for place in ANSWER_PLACES if place in data), None)
     found = {place: _METADATA for place in map(_place, metadata.values()) if place is not None}
-    time = _place(metadata.get("inferenceTime"))
+    time, identity = _place(metadata.get("inferenceTime")), _place(label_id(metadata))
+    if identity is not None:
+        found[identity] = _ID
     if time is not None:
         found[time] = _TIME
     for part, holds in ((data["endpointInput"], _REQUEST), (data[answer] if answer else None, _ANSWER)):
@@ -113,7 +119,7 @@ def _spans(line: bytes) -> list[_Span] | None:
     spans = []
     for place in sorted(found):
         text, begin, holds = texts[place], begins[place], found[place]
-        body = text if holds in (_METADATA, _TIME) else _LINE_ENDS.sub(b"", text)
+        body = text if holds in (_METADATA, _TIME, _ID) else _LINE_ENDS.sub(b"", text)
         spans.append(_Span(begin, begin + len(body), begin + len(text), holds))
     return spans
 
@@ -125,4 +131,4 @@ def _csv_place(part: Mapping[str, Any], texts: Sequence[bytes]) -> int | None:
 
 
 def _place(value: object) -> int | None:
-    return int(value) if isinstance(value, str) else None
+    return int(value) if isinstance(value, str) and value else None

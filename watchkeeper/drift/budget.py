@@ -6,8 +6,9 @@ each other. Partial sums of the same terms give every column, and every aspect o
 the whole look; a column needs one about as small as if it were tested alone with its part of alpha (Bonferroni's bound
 for one strong test, less when several agree).
 
-Shares follow how hard a change is to see, not how likely it is: new categories and missing values give tiny p-values
-as soon as they matter, so they need little, while a small change of a mix or of the mean prediction needs much.
+Shares follow how hard a change is to see, not how likely it is: missing values give tiny p-values as soon as they
+matter, so they need little, while a small change of a mix or of the mean prediction needs much. New categories need a
+tenth for the few rows of a name that chance alone might have kept from the baseline.
 """
 
 from __future__ import annotations
@@ -47,18 +48,18 @@ class Family(StrEnum):
 
 
 SHARES: Mapping[Family, float] = {
-    Family.LOCATION: 0.08,
-    Family.SPREAD: 0.06,
-    Family.SHAPE: 0.04,
+    Family.LOCATION: 0.05,
+    Family.SPREAD: 0.03,
+    Family.SHAPE: 0.03,
     Family.MIX: 0.02,
     Family.LEVEL: 0.33,
-    Family.NEW: 0.02,
+    Family.NEW: 0.10,
     Family.MISSING: 0.02,
     Family.RANGE: 0.01,
     Family.FAULTS: 0.01,
-    Family.OUTCOME: 0.14,
-    Family.TOGETHER: 0.19,
-    Family.CORRELATION: 0.08,
+    Family.OUTCOME: 0.18,
+    Family.TOGETHER: 0.17,
+    Family.CORRELATION: 0.05,
 }
 """Of alpha. What a look has no column for is given to the others in proportion."""
 

@@ -1,8 +1,9 @@
 """Counting a numeric column's rows: the one hot loop of profiling.
 
-On the grid a row costs a subtraction, a multiplication, a comparison, a shift and one histogram over cells, which become
-bins at the end. Its weight is the row's place in units and, far above, a one: rows and units are added up as one. Rows that are off the grid (missing, infinite, in the tails or beyond), and all rows of a
-column without one, are searched. Every float here is an integer below 2**53, so each sum is exact, whatever its order.
+On the grid a row costs a subtraction, a multiplication, a comparison, a shift and one histogram over cells, which
+become bins at the end. Its weight is the row's place in units and, far above, a one: rows and units are added up as
+one. Rows that are off the grid (missing, infinite, in the tails or beyond), and all rows of a column without one, are
+searched. Every float here is an integer below 2**53, so each sum is exact, whatever its order.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """Ground truth records: the id of a prediction, and what turned out to be true (CONTRACTS §2).
 
-`watchkeeper.feedback` writes records with two more fields, which others may write as well: see there.
+A record labels all rows of a request, in their order, or with `eventMetadata.row` one of them, counted from 0. With
+`eventMetadata.collectedAt` it says when that became known; else the hour under which its file lies does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from watchkeeper import jsonio, naming
 from watchkeeper.capture import payload
@@ -21,9 +23,9 @@ class GroundTruth:
     Attributes
     ----------
     id : inference id, or event id where the request had none
-    values : the label of each row of that request; None where it is missing
-    row : place of the one row that the record is about, the first being 0; None when it is about all of them
-    collected : when the label became known; None when only the hour is known under which the record is kept
+    values : the label of each row that is spoken of; None where it is missing, which withdraws an earlier one
+    row : the one row that is spoken of; None for all of the request
+    collected : when it became known, if the record says so
     """
 
     id: str
@@ -48,23 +50,33 @@ def read_ground_truth(line: bytes) -> GroundTruth:
     try:
         document = jsonio.loads(line)
         metadata, truth = document["eventMetadata"], document["groundTruthData"]
-        identity, row, collected = str(metadata["eventId"]), metadata.get("row"), metadata.get("collectedAt")
-        time = None if collected is None else _utc(datetime.fromisoformat(collected))
-    except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
+        identity, row, collected = str(metadata["eventId"]), _row(metadata), _collected(metadata)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CaptureError(
             f"The line is no ground truth record ({type(error).__name__}); it needs eventMetadata.eventId and "
-            "groundTruthData."
+            "groundTruthData; eventMetadata.row is a number from 0, eventMetadata.collectedAt an ISO 8601 time."
         ) from error
-    values = tuple(_label(item) for item in payload.rows(truth, "groundTruthData"))
-    if row is not None and not (type(row) is int and row >= 0 and len(values) == 1):
+    values = tuple(_label(row) for row in payload.rows(truth, "groundTruthData"))
+    if row is not None and len(values) != 1:
         raise CaptureError(
-            "eventMetadata.row of a ground truth record is the place of one row, from 0 on, and the record holds one "
-            "value; leave row out where it is about all rows of a request."
+            f"The record labels one row of its request, but holds {len(values)} labels: write a record for each row, "
+            "or leave eventMetadata.row out."
         )
-    return GroundTruth(identity, values, row, time)
+    return GroundTruth(identity, values, row, collected)
 
 
-def _utc(time: datetime) -> datetime:
+def _row(metadata: Mapping[str, Any]) -> int | None:
+    row = metadata.get("row")
+    if row is not None and (not isinstance(row, int) or isinstance(row, bool) or row < 0):
+        raise ValueError("a row is a number from 0")
+    return row
+
+
+def _collected(metadata: Mapping[str, Any]) -> datetime | None:
+    text = metadata.get("collectedAt")
+    if text is None:
+        return None
+    time = datetime.fromisoformat(text)
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
