@@ -140,6 +140,7 @@ def test_one_row_is_corrected_and_a_client_that_tries_again_changes_nothing(
     stage: Stage, application: Application
 ) -> None:
     # given
+    stage.to_the_hour()
     correction = {"id": next(iter(stage.traffic.unlabelled)), "row": 3, "label": None}
     # when
     answers = [application.post(correction) for _ in range(2)]
@@ -199,6 +200,7 @@ def test_with_a_key_instead_of_a_signature_only_its_owners_post(
     secrets, name = stage.cloud.client("secretsmanager"), stage.outputs["FeedbackKeyArn"]
     owner = Application(stage.outputs["FeedbackUrl"], key=secrets.get_secret_value(SecretId=name)["SecretString"])
     label = {"id": "with-a-key", "label": 1}
+    stage.to_the_hour()
     # then
     assert owner.url == application.url
     assert owner.post(label)[0] == 202
