@@ -111,6 +111,8 @@ def backfill(spark: SparkSession, spec: ModelSpec, baseline: Baseline, data: str
                 task = Task(*row)
                 observed = _observed(spec, baseline, task)
                 if observed is not None:  # it may have been deleted meanwhile
+                    capture = CaptureKey(task.capture, baseline.version, datetime.fromisoformat(task.hour))
+                    profiling.stage(spec, store(data), capture, observed, task.start)
                     made = (task.capture, task.hour, task.start, observed.profile.to_json(), observed.quarantined)
                     yield pd.DataFrame([made], columns=[field.split()[0] for field in PARTIAL.split(", ")])
 

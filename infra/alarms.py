@@ -79,6 +79,7 @@ class ModelMetrics:
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
+        self.join = cdk.Duration.seconds(int(context.config.labels.every.total_seconds()))
         self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
 
     def of(self, metric: Metric, statistic: str, period: cdk.Duration) -> cloudwatch.Metric:
@@ -141,6 +142,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **_of_findings(metrics),
         **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
+        AlarmKind.UNUSABLE_LABELS: _of_labels(metrics),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
     }
@@ -194,6 +196,16 @@ def _of_quality(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
             inclusive=True,
         ),
     }
+
+
+def _of_labels(metrics: ModelMetrics) -> Definition:
+    return Definition(
+        metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),
+        1,
+        "Some labels cannot be used. The log of the function join_labels says which, by file and line, and why: mend "
+        "what writes them, and write the file again.",
+        inclusive=True,
+    )
 
 
 def _of_captures(metrics: ModelMetrics, *, missed: bool) -> dict[AlarmKind, Definition]:

@@ -1,4 +1,4 @@
-"""From captured objects to profiles: S3 → EventBridge → queue → `profile_capture`."""
+"""From captured objects to profiles and staged rows: S3 → EventBridge → queue → `profile_capture`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,11 @@ class Capture(Construct):
             naming.baseline_prefix(context.name),
             naming.profiles_prefix(context.name),  # a batch job's file comes in several objects, and is read once
         )
-        self.function.writes(naming.profiles_prefix(context.name), naming.quarantine_prefix(context.name))
+        self.function.writes(
+            naming.profiles_prefix(context.name),
+            naming.quarantine_prefix(context.name),
+            naming.staged_prefix(context.name),
+        )
         grants.allow(self.function.role, ["glue:StartJobRun"], [backfill.arn])
         self._consume(context)
         self._rule(

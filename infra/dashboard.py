@@ -83,6 +83,17 @@ def _watched(metrics: ModelMetrics) -> list[list[cloudwatch.GraphWidget]]:
         ],
         [
             _graph(
+                "Labels",
+                metrics.of(Metric.LABELS_JOINED, "Sum", metrics.join),
+                metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),
+            ),
+            _graph(
+                "Median of the time from prediction to label (seconds)",
+                metrics.of(Metric.LABEL_LAG, "Maximum", metrics.join),
+            ),
+        ],
+        [
+            _graph(
                 "Rows",
                 metrics.of(Metric.ROWS_PROFILED, "Sum", cdk.Duration.hours(1)),
                 metrics.of(Metric.WINDOW_ROWS, "Maximum", metrics.look),

@@ -16,11 +16,13 @@ from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
 from infra.feedback import Feedback
+from infra.labelling import Labelling
 from infra.machines import Machines
 from infra.monitors import Monitors
 from infra.notifications import Notifications
 from infra.onboarding import FirstVersion
 from infra.queues import dead_letter_queue
+from infra.schedules import Schedules
 from infra.shared import ModelContext
 from infra.spark_jobs import SparkJobs
 from infra.state import ModelState
@@ -66,7 +68,9 @@ class ModelStack(cdk.Stack):
         jobs = SparkJobs(self, context)
         jobs.tell_failures(undelivered)
         capture = Capture(self, context, jobs.backfill)
-        monitors = Monitors(self, context, state, jobs.merge, undelivered)
+        schedules = Schedules(self, context, undelivered)
+        monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
+        labelling = Labelling(self, context, schedules, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -77,7 +81,7 @@ class ModelStack(cdk.Stack):
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
-        working = [capture.function, monitors.drift, monitors.quality, notifications.notify]
+        working = (capture.function, monitors.drift, monitors.quality, labelling.join, notifications.notify)
         watched = Watched(
             functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
             deciders=[f.name for f in deciders.all],

@@ -1,24 +1,18 @@
-"""The monitors: one function each, on schedules of one group."""
+"""The monitors: one function each, on a schedule."""
 
 from __future__ import annotations
 
-import json
-
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import grants
 from infra.python_function import PythonFunction
+from infra.schedules import Schedules
 from infra.shared import ModelContext
 from infra.spark_jobs import SparkJob
 from infra.state import ModelState
 from watchkeeper import naming
-
-SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
-"""EventBridge Scheduler writes the time of the look here; functions take time from events, never from a clock."""
 
 
 class Monitors(Construct):
@@ -30,7 +24,13 @@ class Monitors(Construct):
     """
 
     def __init__(
-        self, scope: Construct, context: ModelContext, state: ModelState, merge: SparkJob, dead_letters: sqs.IQueue
+        self,
+        scope: Construct,
+        context: ModelContext,
+        state: ModelState,
+        merge: SparkJob,
+        schedules: Schedules,
+        dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, "Monitors")
         self.drift = PythonFunction(
@@ -67,42 +67,5 @@ class Monitors(Construct):
         state.read_by(self.quality)
         for monitor in (self.drift, self.quality):
             grants.allow(monitor.role, ["glue:StartJobRun"], [merge.arn])
-        group = scheduler.CfnScheduleGroup(self, "Group", name=f"{context.name}--monitors")
         for name, function in (("drift", self.drift), ("quality", self.quality)):
-            self._schedule(context, group, name, function, dead_letters)
-
-    def _schedule(
-        self,
-        context: ModelContext,
-        group: scheduler.CfnScheduleGroup,
-        name: str,
-        function: PythonFunction,
-        dead_letters: sqs.IQueue,
-    ) -> None:
-        role = iam.Role(
-            function,
-            "ScheduleRole",
-            assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
-            description=f"Watchkeeper: schedules of {context.name}",
-        )
-        grants.allow(role, ["lambda:InvokeFunction"], [function.arn])
-        grants.allow(role, ["sqs:SendMessage"], [dead_letters.queue_arn])
-        grants.use_key(context, role)
-        scheduler.CfnSchedule(
-            function,
-            "Schedule",
-            name=f"{context.name}--{name}",
-            group_name=group.ref,
-            description=f"Looks at {context.name}'s traffic",
-            schedule_expression=context.spec.drift.schedule,
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=function.arn,
-                role_arn=role.role_arn,
-                input=json.dumps({"scheduled_time": SCHEDULED_TIME}),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_retry_attempts=3, maximum_event_age_in_seconds=3600
-                ),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
-            ),
-        )
+            schedules.add(name, function, context.spec.drift.schedule, f"Looks at {context.name}'s traffic")

@@ -27,8 +27,9 @@ from watchkeeper import naming
 from watchkeeper.errors import ConfigError
 
 KEPT_PREFIXES = {
-    "captures": ("capture/", "quarantine/"),
-    "labels": ("labels/",),
+    "captures": ("capture/", "quarantine/", "staged/"),
+    "labels": ("labels/", "joined/"),
+    "predictions": ("predictions/", "ids/"),
     "profiles": ("profiles/", "compacted/", "memory/"),
     "findings": ("findings/",),
     "training": ("training/",),

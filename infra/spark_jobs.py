@@ -123,7 +123,13 @@ class SparkJobs(Construct):
             profiles,
         )
         grants.read_attached(context, self.backfill.role)
-        grants.write(context, self.backfill.role, profiles, naming.quarantine_prefix(context.name))
+        grants.write(
+            context,
+            self.backfill.role,
+            profiles,
+            naming.quarantine_prefix(context.name),
+            naming.staged_prefix(context.name),
+        )
         self.by_functions = (self.backfill, self.merge)
 
     def tell_failures(self, dead_letters: sqs.IQueue) -> None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -26,7 +27,7 @@ HOST_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 FUNCTIONS = (("core", "analysis"), ("core", "parser"))
 """Layers that functions have together."""
 LIMIT_MB = 210
-IMPORTED = {"parser": "pyarrow.csv"}
+IMPORTED = {"parser": ("pyarrow.csv", "pyarrow.parquet")}
 """What must still be importable from a layer of which only named files are kept."""
 
 
@@ -43,7 +44,7 @@ def main() -> None:
                 if target:
                     _zip(folder)
                 elif layer in IMPORTED:
-                    _check_import(IMPORTED[layer], folder / "python")
+                    _check_imports(IMPORTED[layer], folder / "python")
     _build("runtime", layers["runtime"], None, BUILD / "runtime", HOST_PYTHON, None)
     for together in FUNCTIONS:
         total = sum(_size_mb(BUILD / "layers" / "arm64" / layer) for layer in together)
@@ -106,9 +107,10 @@ def _trim(folder: Path, kept: list[str] | None) -> None:
             path.unlink()
 
 
-def _check_import(module: str, folder: Path) -> None:
-    """Import a module from the layer and nothing else: what is not kept, it must not need."""
-    subprocess.run([sys.executable, "-S", "-c", f"import {module}"], env={"PYTHONPATH": str(folder)}, check=True)
+def _check_imports(modules: Sequence[str], folder: Path) -> None:
+    """Import modules from a layer that needs no other: what is not kept, they must not need."""
+    imports = f"import {', '.join(modules)}"
+    subprocess.run([sys.executable, "-S", "-c", imports], env={"PYTHONPATH": str(folder)}, check=True)
 
 
 def _size_mb(folder: Path) -> float:

@@ -43,6 +43,9 @@ class Metric(StrEnum):
     SKEWED_FEATURES = "SkewedFeatures"
     CAPTURE_LAG = "CaptureLag"
     CAPTURE_GAP = "CaptureGap"
+    LABELS_JOINED = "LabelsJoined"
+    UNUSABLE_LABELS = "UnusableLabels"
+    LABEL_LAG = "LabelLag"
 
 
 class AlarmKind(StrEnum):
@@ -55,6 +58,7 @@ class AlarmKind(StrEnum):
     TRAIN_SERVE_SKEW = "train-serve-skew"
     UNREADABLE_CAPTURE = "unreadable-capture"
     MISSING_CAPTURE = "missing-capture"
+    UNUSABLE_LABELS = "unusable-labels"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
     AUTOMATION_FAILED = "automation-failed"
@@ -145,9 +149,10 @@ def staged_prefix(model: str, day: datetime | None = None) -> str:
     return f"staged/{model}/" + (f"{day:%Y/%m/%d}/" if day else "")
 
 
-def staged_key(model: str, capture: CaptureKey) -> str:
-    """Where the rows of one captured object are staged."""
-    return f"{staged_prefix(model)}{capture.hour:%Y/%m/%d/%H}/{capture.version}--{capture.part_name}.arrow"
+def staged_key(model: str, capture: CaptureKey, start: int = 0) -> str:
+    """Where the rows of one captured object are staged, or of the piece of it that begins at a byte."""
+    name = f"{capture.version}--{capture.part_name}" + (f"-{start}" if start else "")
+    return f"{staged_prefix(model)}{capture.hour:%Y/%m/%d/%H}/{name}.arrow"
 
 
 def predictions_prefix(model: str, day: datetime | None = None) -> str:
@@ -158,6 +163,11 @@ def predictions_prefix(model: str, day: datetime | None = None) -> str:
 def predictions_key(model: str, version: str, hour: datetime) -> str:
     """Where the curated predictions of one version and UTC hour are kept."""
     return f"{predictions_prefix(model, hour)}hr={hour:%H}/{version}.parquet"
+
+
+def predictions_table(model: str) -> str:
+    """Name of the Glue table of the curated predictions."""
+    return f"{model.replace('-', '_')}_predictions"
 
 
 def ids_prefix(model: str, day: datetime | None = None) -> str:

@@ -94,6 +94,21 @@ class Label:
 
 
 @dataclass(frozen=True)
+class Labelling:
+    """How labels are joined with predictions.
+
+    Attributes
+    ----------
+    horizon_days : how late labels and captures may come
+    patience_hours : how long a label waits for a prediction that is captured later than it
+    """
+
+    schedule: str = "rate(1 hour)"
+    horizon_days: int = 30
+    patience_hours: int = 48
+
+
+@dataclass(frozen=True)
 class DriftMonitor:
     """The drift monitor: `window_hours` before each look; at most `false_alarms_per_month` on healthy traffic."""
 
@@ -218,6 +233,7 @@ class ModelSpec:
     rollout: Rollout
     attached: Attached | None = None
     quality: QualityMonitor = QualityMonitor()
+    labelling: Labelling = Labelling()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:

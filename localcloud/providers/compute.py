@@ -151,6 +151,20 @@ def _update_database(aws: Aws, database: Existing, properties: Properties) -> Ex
     return Existing(database.physical_id, properties)
 
 
+def _create_table(aws: Aws, properties: Properties) -> Existing:
+    aws.call("glue", "create_table", properties)
+    return Existing(properties["TableInput"]["Name"], properties)
+
+
+def _update_table(aws: Aws, table: Existing, properties: Properties) -> Existing:
+    aws.call("glue", "update_table", properties)
+    return Existing(table.physical_id, properties)
+
+
+def _delete_table(aws: Aws, table: Existing) -> None:
+    aws.client("glue").delete_table(DatabaseName=table.properties["DatabaseName"], Name=table.physical_id)
+
+
 def _create_job(aws: Aws, properties: Properties) -> Existing:
     return Existing(aws.call("glue", "create_job", properties)["Name"], properties)
 
@@ -208,6 +222,13 @@ TYPES = (
         create=_create_database,
         update=_update_database,
         delete=lambda aws, it: aws.client("glue").delete_database(Name=it.physical_id),
+    ),
+    ResourceType(
+        "AWS::Glue::Table",
+        create=_create_table,
+        update=_update_table,
+        delete=_delete_table,
+        replaced_by=frozenset({"CatalogId", "DatabaseName"}),
     ),
     ResourceType(
         "AWS::Glue::Job",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cli.demo import story
@@ -47,6 +51,36 @@ def test_labels_bring_a_new_version_through_gate_and_canary_and_the_alarm_clears
     assert [share for share in shares if share is not None] == [0.1, 1.0]
     packages = stage.cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=stage.model.name)
     assert {p["ModelPackageVersion"] for p in packages["ModelPackageSummaryList"]} == {1, 2}
+
+
+def test_labels_are_joined_with_the_rows_that_were_answered(stage: Stage) -> None:
+    # given the curated predictions of the hours before the labels came
+    s3, model = stage.cloud.client("s3"), stage.model.name
+    listed = s3.get_paginator("list_objects_v2").paginate(Bucket=stage.bucket, Prefix=naming.predictions_prefix(model))
+    files = [item["Key"] for page in listed for item in page["Contents"]]
+    tables = [pq.read_table(io.BytesIO(s3.get_object(Bucket=stage.bucket, Key=key)["Body"].read())) for key in files]
+    rows = pa.concat_tables(tables, promote_options="default").to_pandas()
+
+    # then each row is there once, those of version 1 with a label that is one, and it came after the answer
+    assert not rows.duplicated(["prediction_id", "request_row"]).any()
+    labelled = rows[rows["label"].notna()]
+    assert len(labelled) > 1000
+    assert set(labelled["label"]) == {"0", "1"}
+    assert (labelled["label_collected_at"] >= labelled["predicted_at"]).all()
+    # and labels and predictions are of the same rows: the model is far better than chance
+    positive = labelled["label"] == "1"
+    assert labelled[positive]["predicted_score"].mean() > labelled[~positive]["predicted_score"].mean() + 0.1
+    # and all of it was told
+    told = stage.cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=naming.NAMESPACE,
+        MetricName=naming.Metric.LABELS_JOINED.value,
+        Dimensions=[{"Name": naming.MODEL_DIMENSION, "Value": model}],
+        StartTime=stage.cloud.now() - timedelta(days=30),
+        EndTime=stage.cloud.now() + timedelta(hours=1),
+        Period=86400,
+        Statistics=["Sum"],
+    )
+    assert sum(point["Sum"] for point in told["Datapoints"]) == len(labelled)
 
 
 def test_cdk_deploy_keeps_the_version_and_a_changed_setting_reaches_it(stage: Stage, tmp_path: Path) -> None:

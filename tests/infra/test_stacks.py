@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from infra import archives
 from infra.app import build
-from tests.infra.conftest import MODEL, Assembly, Synthesizer, of_type
+from tests.infra.conftest import MODEL, Assembly, Synthesizer, of_type, only, text
 from watchkeeper import naming
 from watchkeeper.config import load
 from watchkeeper.errors import ConfigError
@@ -80,7 +81,7 @@ def test_templates_name_no_account_and_no_region(shipped: Assembly) -> None:
         assert "us-east-1" not in json.dumps(template)
 
 
-def test_only_the_profiling_function_has_the_parser(shipped: Assembly) -> None:
+def test_only_what_reads_captures_and_labels_has_the_parser(shipped: Assembly) -> None:
     # given
     functions = of_type(shipped.model(), "AWS::Lambda::Function").values()
     # when
@@ -88,7 +89,24 @@ def test_only_the_profiling_function_has_the_parser(shipped: Assembly) -> None:
         f["Properties"]["Handler"] for f in functions if "layersparser" in json.dumps(f["Properties"].get("Layers"))
     }
     # then
-    assert parsing == {"lambdas.profile_capture.handler.handler"}
+    assert parsing == {"lambdas.profile_capture.handler.handler", "lambdas.join_labels.handler.handler"}
+
+
+def test_predictions_are_a_table_whose_partitions_need_no_crawler(shipped: Assembly) -> None:
+    # given
+    properties = only(shipped.model(), "AWS::Glue::Table")
+    table = properties["TableInput"]
+    columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    # then a key that is written is in a partition that is projected
+    key = naming.predictions_key(MODEL, "v1", datetime(2026, 11, 21, 7, tzinfo=UTC))
+    template = text(table["Parameters"]["storage.location.template"]).replace("${dt}", "2026-11-21")
+    assert template.replace("${hr}", "07").endswith(key.rpartition("/")[0] + "/")
+    assert text(table["StorageDescriptor"]["Location"]).endswith(naming.predictions_prefix(MODEL))
+    assert [column["Name"] for column in table["PartitionKeys"]] == ["dt", "hr"]
+    # and features and answers are there, each of a type that Athena knows
+    assert columns["income"] == columns["predicted_score"] == "double"
+    assert columns["home"] == columns["label"] == columns["prediction_id"] == "string"
+    assert set(columns.values()) <= {"string", "double", "int", "bigint", "timestamp"}
 
 
 def test_a_layer_that_is_not_built_is_named_with_the_remedy(tmp_path: Path) -> None:

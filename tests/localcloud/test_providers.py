@@ -187,6 +187,12 @@ COMPUTE: dict[str, Any] = {
         },
     ),
     "Database": it("AWS::Glue::Database", CatalogId=ACCOUNT, DatabaseInput={"Name": "everything"}),
+    "Rows": it(
+        "AWS::Glue::Table",
+        CatalogId=ACCOUNT,
+        DatabaseName={"Ref": "Database"},
+        TableInput={"Name": "rows", "StorageDescriptor": {"Columns": [{"Name": "id", "Type": "string"}]}},
+    ),
     "Security": it(
         "AWS::Glue::SecurityConfiguration",
         Name="everything",

@@ -17,8 +17,8 @@ from tests.support import capture_record, label_record, model_spec
 from tests.unit.captured import cells
 from watchkeeper import ids
 from watchkeeper.capture import CaptureReader
-from watchkeeper.curated import Predictions, from_parquet, from_stream, to_parquet, to_stream
-from watchkeeper.curated.files import OWN, fields
+from watchkeeper.curated import Predictions, Stager, from_parquet, from_stream, to_parquet
+from watchkeeper.curated.columns import RESERVED, fields
 from watchkeeper.labels import LabelReader, Labels, Source
 from watchkeeper.labels.table import UNLABELLED
 from watchkeeper.spec import Feature, Kind, ModelSpec, Task
@@ -70,14 +70,18 @@ def test_rows_are_read_back_as_they_were_written(task: Task):
         capture_record(",inf,,,,x\n7,-1e300,rent é,å,1700000000,x", "0.25\n1", event_id="e2"),
         capture_record("7,nan,own,b,,x", None, event_id="e3", time="2026-11-21T09:59:59Z"),
     ]
-    rows = curated(spec, *lines).joined(labels(spec, label_record("e2", "1\n0"))).predictions
+    captured = curated(spec, *lines)
+    rows = captured.joined(labels(spec, label_record("e2", "1\n0"))).predictions
 
     # when they are written and read in both forms
-    streamed = Predictions.together(list(from_stream(spec, to_stream(spec, [rows]))))
+    stager = Stager(spec, "a")
+    for block in CaptureReader(spec, identified=True).blocks([b"\n".join(lines)]):
+        stager.add(block)
+    streamed = Predictions.together(list(from_stream(spec, stager.content())))
     filed = from_parquet(spec, to_parquet(spec, "v1", rows))
 
     # then
-    assert told(streamed) == told(rows)
+    assert told(streamed) == told(captured)
     assert told(filed) == told(rows)
     assert len(rows) == 4
     assert b"hello" not in to_parquet(spec, "v1", rows)
@@ -108,7 +112,7 @@ def test_columns_have_names_that_athena_takes_each_once():
     # then
     kept = [field.name for field in found]
     assert len(set(kept)) == len(kept)
-    assert not set(kept) & set(OWN)
+    assert not set(kept) & set(RESERVED)
     assert all(name == name.lower() and name.replace("_", "").isalnum() and name.isascii() for name in kept)
     assert {field.source: field.name for field in found}["in come"] == "in_come"
 

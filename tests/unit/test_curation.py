@@ -18,7 +18,7 @@ from watchkeeper.aws.curation import Outcome, curate
 from watchkeeper.aws.label_files import Account, LabelFiles
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import CaptureReader
-from watchkeeper.curated import Predictions, from_parquet, to_stream
+from watchkeeper.curated import Stager, from_parquet
 from watchkeeper.labels import Fault, LabelReader
 
 SPEC = model_spec()
@@ -45,8 +45,10 @@ def stage(store: Store, *names: str, hour: datetime = NINE, version: str = "v1",
     lines = [capture_record("31,5.5,own", "0.9", event_id=name, time=f"{hour:%Y-%m-%dT%H:%M:%SZ}") for name in names]
     key = f"capture/credit/{version}/credit/AllTraffic/{hour:%Y/%m/%d/%H}/{file}.jsonl"
     blocks = CaptureReader(SPEC, identified=True).blocks([b"\n".join(lines)])
-    rows = (Predictions.of_block(block, SPEC.task, key, 0) for block in blocks)
-    store.put(naming.staged_key("credit", naming.parse_capture_key("credit", key)), to_stream(SPEC, rows))
+    stager = Stager(SPEC, key)
+    for block in blocks:
+        stager.add(block)
+    store.put(naming.staged_key("credit", naming.parse_capture_key("credit", key)), stager.content())
 
 
 def tell(store: Store, *records: bytes, hour: datetime = NINE, file: str = "a.jsonl") -> str:

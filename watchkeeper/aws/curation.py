@@ -50,6 +50,20 @@ class Outcome:
         return sum(map(len, self.lags))
 
     @property
+    def waiting(self) -> int:
+        """Labels in the files read whose prediction is not there yet; of files that are given up, none waits."""
+        return sum(account.waiting for account in self.accounts.values() if not account.settled)
+
+    @property
+    def unusable(self) -> int:
+        """Labels that are faulty or do not fit their requests, and files of no known form, each told once.
+
+        Labels without a prediction are none of these: of a request that was not captured there is nothing to join.
+        """
+        settled = [account for account in self.accounts.values() if account.settled]
+        return self.faults.total + sum(each.misfits + bool(each.problem) for each in settled)
+
+    @property
     def median_lag(self) -> float | None:
         """Seconds from prediction to label, of half of the new labels at most; None when the time of none is known."""
         known = np.concatenate([*self.lags, np.empty(0)])

@@ -19,6 +19,7 @@ _UNITS = {
     Metric.COMPLETENESS: "Percent",
     Metric.CAPTURE_LAG: "Seconds",
     Metric.CAPTURE_GAP: "Seconds",
+    Metric.LABEL_LAG: "Seconds",
 }
 
 

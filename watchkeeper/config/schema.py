@@ -158,9 +158,34 @@ class FeedbackApi(Section):
 
 
 class Labels(Section):
-    """How ground truth comes, beside the files that anyone may write under the labels prefix."""
+    """How ground truth is joined with predictions, and how it may come beside files under the labels prefix."""
+
+    every: Duration = Field(timedelta(hours=1), description="How often labels that came are joined.")
+    horizon: Duration = Field(timedelta(days=30), description="How late labels and captures may come.")
+    patience: Duration = Field(
+        timedelta(hours=48), description="How long a label waits for a prediction that is captured later than it."
+    )
 
     feedback_api: FeedbackApi | None = Field(None, description="Left out: there is no such API, and no cost.")
+
+    @field_validator("every")
+    @classmethod
+    def _every_is_a_rate(cls, value: timedelta) -> timedelta:
+        if not timedelta(minutes=5) <= value <= timedelta(days=1):
+            raise ValueError(f"every is {render_duration(value)}: give 5 minutes to 1 day")
+        return value
+
+    @field_validator("horizon")
+    @classmethod
+    def _horizon_is_whole_days(cls, value: timedelta) -> timedelta:
+        if value < timedelta(days=1) or value % timedelta(days=1) or value > timedelta(days=400):
+            raise ValueError(f"horizon is {render_duration(value)}: give whole days, 1 to 400")
+        return value
+
+    def spec(self) -> spec.Labelling:
+        """The running parts' view."""
+        hours = max(1, int(self.patience.total_seconds() // 3600))
+        return spec.Labelling(_rate(self.every), self.horizon.days, hours)
 
 
 class Baseline(Section):
@@ -363,6 +388,7 @@ class Retention(Section):
 
     captures: Duration = timedelta(days=30)
     labels: Duration = timedelta(days=365)
+    predictions: Duration = timedelta(days=400)
     profiles: Duration = timedelta(days=400)
     findings: Duration = timedelta(days=400)
     training: Duration = timedelta(days=365)
@@ -497,6 +523,7 @@ class ModelConfig(Section):
             ),
             attached=spec.Attached(attach.name, attach.capture, attach.artefacts, attach.kms_keys) if attach else None,
             quality=self.monitors.data_quality.spec(),
+            labelling=self.labels.spec(),
         )
 
 

@@ -4,7 +4,7 @@
 profiled, as Parquet where people query them.
 """
 
-from watchkeeper.curated.files import from_parquet, from_stream, to_parquet, to_stream
+from watchkeeper.curated.files import Stager, from_parquet, from_stream, to_parquet
 from watchkeeper.curated.table import Joined, Predictions
 
-__all__ = ["Joined", "Predictions", "from_parquet", "from_stream", "to_parquet", "to_stream"]
+__all__ = ["Joined", "Predictions", "Stager", "from_parquet", "from_stream", "to_parquet"]

@@ -1,101 +1,65 @@
-"""Curated predictions as bytes.
-
-Columns have names that Athena takes: lower case, other signs as `_`. Numbers, and the length of texts, are doubles,
-categories strings, timestamps instants. What is missing is null. A feature that is new, or that is gone, needs nothing
-done to older files: they are read by the names of columns, and what a file lacks is missing.
-"""
+"""Curated predictions as bytes: an Arrow stream of a captured object, a Parquet file of an hour; see `columns`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper import ids
-from watchkeeper.capture import prediction_kinds
+from watchkeeper.capture import Block, prediction_kinds
 from watchkeeper.cells import UNKNOWN_TIME
+from watchkeeper.curated.columns import COLLECTED, ID, ORDER, PLACE, SIZE, TIME, TRUTH, VERSION, fields, truth_kind
 from watchkeeper.curated.table import Predictions
 from watchkeeper.labels.table import UNLABELLED
-from watchkeeper.spec import Kind, ModelSpec, Task
+from watchkeeper.spec import Kind, ModelSpec
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ID, PLACE, SIZE, TIME, TRUTH, COLLECTED, ORDER = (
-    "prediction_id",
-    "request_row",
-    "request_rows",
-    "predicted_at",
-    "label",
-    "label_collected_at",
-    "label_order",
-)
-OWN = (ID, PLACE, SIZE, TIME, TRUTH, COLLECTED, ORDER, "version", "dt", "hr")
-"""Names that features cannot have."""
-_ODD = re.compile(r"[^a-z0-9_]+")
 
+class Stager:
+    """Writes the rows of a captured object, block by block, as an Arrow stream.
 
-@dataclass(frozen=True)
-class Field:
-    """A column of the table.
-
-    Attributes
+    Parameters
     ----------
-    name : in files and queries
-    source : the feature or prediction that it holds
-    kind : of its values
-    comment : for people
+    origin : what is read, after which records without an id are named
     """
 
-    name: str
-    source: str
-    kind: Kind
-    comment: str = ""
+    def __init__(self, spec: ModelSpec, origin: str) -> None:
+        self._spec = spec
+        self._origin = origin
+        self._records = 0
+        self._sink: Any = None
+        self._writer: Any = None
 
+    def add(self, block: Block) -> None:
+        """Add the rows of a block that tells whose they are."""
+        import pyarrow as pa
 
-def fields(spec: ModelSpec) -> tuple[Field, ...]:
-    """The columns of a model's features and predictions, under names of their own."""
-    taken = set(OWN)
-    found = []
-    predictions = [(name, kind, "what the model answered") for name, kind in prediction_kinds(spec.task).items()]
-    features = [(feature.name, feature.kind, f"feature {feature.name}") for feature in spec.profiled_features]
-    for source, kind, comment in (*predictions, *features):
-        wanted = source + "_length" if kind is Kind.TEXT else source
-        name = _ODD.sub("_", wanted.lower()).strip("_") or "feature"
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        found.append(Field(name, source, kind, comment))
-    return tuple(found)
+        if not block.rows:
+            return
+        batch = to_arrow(self._spec, Predictions.of_block(block, self._spec.task, self._origin, self._records))
+        self._records += len(block.times)
+        if self._writer is None:
+            self._sink = pa.BufferOutputStream()
+            options = pa.ipc.IpcWriteOptions(compression="zstd", emit_dictionary_deltas=False)
+            self._writer = pa.ipc.new_stream(self._sink, batch.schema, options=options)
+        self._writer.write_batch(batch)
 
-
-def truth_kind(spec: ModelSpec) -> Kind:
-    """How labels are kept."""
-    return Kind.NUMBER if spec.task is Task.REGRESSION else Kind.CATEGORY
-
-
-def to_stream(spec: ModelSpec, parts: Iterable[Predictions]) -> bytes:
-    """An Arrow stream of the parts, compressed; nothing where there is none."""
-    import pyarrow as pa
-
-    sink, writer = pa.BufferOutputStream(), None
-    for part in parts:
-        batch = to_arrow(spec, part)
-        writer = writer or pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd"))
-        writer.write_batch(batch)
-    if writer is None:
-        return b""
-    writer.close()
-    return bytes(sink.getvalue())
+    def content(self) -> bytes:
+        """The whole stream, to which nothing can be added; nothing where there are no rows."""
+        if self._writer is None:
+            return b""
+        self._writer.close()
+        return bytes(self._sink.getvalue())
 
 
 def from_stream(spec: ModelSpec, data: bytes) -> Iterator[Predictions]:
-    """Read what `to_stream` wrote, part by part."""
+    """Read what a `Stager` wrote, block by block."""
     import pyarrow as pa
 
     if data:
@@ -111,7 +75,7 @@ def to_parquet(spec: ModelSpec, version: str, predictions: Predictions) -> bytes
 
     batch = to_arrow(spec, predictions)
     versions = pa.DictionaryArray.from_arrays(np.zeros(len(predictions), np.int32), [version])
-    table = pa.Table.from_batches([batch]).append_column("version", versions)
+    table = pa.Table.from_batches([batch]).append_column(VERSION, versions)
     sink = pa.BufferOutputStream()
     texts = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
     pq.write_table(table, sink, compression="zstd", use_dictionary=texts)
@@ -124,7 +88,7 @@ def from_parquet(spec: ModelSpec, data: bytes) -> Predictions:
     import pyarrow.parquet as pq
 
     wanted = [field.name for field in fields(spec) if field.kind is Kind.CATEGORY]
-    table = pq.read_table(pa.BufferReader(data), read_dictionary=[*wanted, TRUTH], use_threads=False)
+    table = pq.ParquetFile(pa.BufferReader(data), read_dictionary=[*wanted, TRUTH]).read(use_threads=False)
     return from_arrow(spec, table.unify_dictionaries().combine_chunks())
 
 

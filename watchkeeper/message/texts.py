@@ -90,6 +90,16 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "Look at the disk utilization of the endpoint's instances and at its data capture settings. Rolling the "
         "version out again starts new instances.",
     ),
+    AlarmKind.UNUSABLE_LABELS: Text(
+        Severity.WARNING,
+        "labels cannot be used",
+        "Some labels of {model} cannot be joined with its predictions. Nothing is learnt or measured from them.",
+        "What writes them names no prediction, another number of rows than the request has, a value that the training "
+        "data never had or a time to come, or writes another form of file.",
+        "All other labels are joined. A file that is written again is read again.",
+        "Read the log of the function join_labels: it names file, line and reason, and no values. Mend what writes "
+        "the labels, and write the file again.",
+    ),
     AlarmKind.DEAD_LETTERS: Text(
         Severity.WARNING,
         "messages in a dead-letter queue",

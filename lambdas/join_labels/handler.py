@@ -1,0 +1,64 @@
+"""Files the captured rows of late, and joins the labels that came with them: see `watchkeeper.aws.curation`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.observed import logger, observed
+from watchkeeper.aws import deployed
+from watchkeeper.aws.curated_hours import CuratedHours
+from watchkeeper.aws.curation import Outcome, curate
+from watchkeeper.aws.label_files import LabelFiles
+from watchkeeper.aws.metrics import emit
+from watchkeeper.labels import LabelReader
+from watchkeeper.naming import Metric
+from watchkeeper.spec import deployed_spec
+
+
+@observed
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """One run, at the time for which it was scheduled."""
+    spec, now = deployed_spec(), datetime.fromisoformat(event["scheduled_time"])
+    logger.append_keys(model=spec.name)
+    hours = CuratedHours(deployed.store(), spec, now, timedelta(days=spec.labelling.horizon_days))
+    files = LabelFiles(deployed.store(), spec, now, hours.days, timedelta(hours=spec.labelling.patience_hours))
+    outcome = curate(hours, files, LabelReader(spec, now))
+    _tell(outcome)
+    emit(spec.name, now, _metrics(outcome))
+    return {
+        "filed": len(outcome.filed),
+        "joined": len(outcome.joined),
+        "labels": outcome.labels,
+        "waiting": outcome.waiting,
+        "unusable": outcome.unusable,
+    }
+
+
+def _tell(outcome: Outcome) -> None:
+    """Log what became of labels; what cannot be used with the places of the first few, and no values."""
+    logger.info("Joined", filed=len(outcome.filed), labels=outcome.labels, files=len(outcome.accounts))
+    for key, account in outcome.accounts.items():
+        if account.problem:
+            logger.warning("A file of labels cannot be read", key=key, reason=account.problem)
+        if account.misfits:
+            logger.warning("Labels speak of rows that their requests have not", key=key, labels=account.misfits)
+    for folder in outcome.misplaced:
+        logger.warning("Labels are read from the model's prefix itself or by the hour, not from here", folder=folder)
+    for fault, count in outcome.faults.counts.items():
+        logger.warning(
+            "Some labels cannot be used", reason=fault.value, labels=count, first=outcome.faults.places[fault]
+        )
+
+
+def _metrics(outcome: Outcome) -> dict[Metric, float]:
+    values: dict[Metric, float] = {
+        Metric.LABELS_JOINED: outcome.labels,
+        Metric.UNUSABLE_LABELS: outcome.unusable,
+    }
+    if outcome.median_lag is not None:
+        values[Metric.LABEL_LAG] = outcome.median_lag
+    return values
