@@ -18,7 +18,7 @@ from botocore.httpsession import URLLib3Session
 from cli.demo import story
 from cli.demo.stage import Stage
 from cli.demo.world import ExampleWorld
-from cli.project import synthesize
+from cli.project import ROOT, synthesize
 from localcloud.client import LocalCloud
 from localcloud.cloud import ACCOUNT, REGION
 from tests.e2e import audit
@@ -162,6 +162,38 @@ def test_a_batch_with_mistakes_is_refused_as_a_whole_and_tells_them_all(stage: S
     assert application.post(b"no json")[0] == 400
     assert application.post(b" " * (LARGEST_BODY + 1))[0] == 413
     assert stored(stage) == before
+
+
+def test_the_documented_client_posts_labels(
+    stage: Stage, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given
+    page, code = (ROOT / "docs" / "labels.md").read_text(), dict[str, Any]()
+    exec(page.split("```python\n")[1].split("```")[0], code)
+    keys = application.credentials
+    assert keys is not None
+    settings = {"ACCESS_KEY_ID": keys.access_key, "SECRET_ACCESS_KEY": keys.secret_key, "SESSION_TOKEN": keys.token}
+    for name, value in {**settings, "DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    # then
+    answer = code["post_labels"](application.url, [{"id": "documented", "label": 1}])
+    assert answer == {"labels": 1, "withdrawn": 0, "repeated": False}
+    with pytest.raises(RuntimeError, match=r"400: .*label is missing"):
+        code["post_labels"](application.url, [{"id": "documented"}])
+
+
+def test_the_join_can_use_what_was_posted(stage: Stage) -> None:
+    """The model is not onboarded here, so no prediction is filed yet and all labels wait for theirs."""
+    # given
+    name, at = naming.function(stage.model.name, "join_labels"), stage.cloud.advance(timedelta(hours=1))
+    # when
+    answer = stage.cloud.client("lambda").invoke(
+        FunctionName=name, Payload=json.dumps({"scheduled_time": at.isoformat()})
+    )
+    # then
+    outcome = json.load(answer["Payload"])
+    assert outcome["unusable"] == 0
+    assert outcome["waiting"] >= sum(map(len, stage.traffic.unlabelled.values()))
 
 
 def test_who_does_not_sign_or_may_not_post_is_kept_out(stage: Stage, application: Application) -> None:
