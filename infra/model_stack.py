@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -14,6 +15,7 @@ from infra.capture import Capture
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
+from infra.feedback import Feedback
 from infra.labelling import Labelling
 from infra.machines import Machines
 from infra.monitors import Monitors
@@ -62,7 +64,7 @@ class ModelStack(cdk.Stack):
         create = config.endpoint.create
         endpoint = Endpoint(self, context, create, serving.role) if create else None
 
-        # What looks at the traffic, and tells people.
+        # What looks at the traffic, tells people, and is told.
         jobs = SparkJobs(self, context)
         jobs.tell_failures(undelivered)
         capture = Capture(self, context, jobs.backfill)
@@ -70,6 +72,7 @@ class ModelStack(cdk.Stack):
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, schedules, undelivered)
         notifications = Notifications(self, context, undelivered)
+        feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
         # What acts.
         deciders = Deciders(self, context, state, serving.role)
@@ -78,17 +81,9 @@ class ModelStack(cdk.Stack):
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
+        working = (capture.function, monitors.drift, monitors.quality, labelling.join, notifications.notify)
         watched = Watched(
-            functions=[
-                function.name
-                for function in (
-                    capture.function,
-                    monitors.drift,
-                    monitors.quality,
-                    labelling.join,
-                    notifications.notify,
-                )
-            ],
+            functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
             deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
@@ -99,7 +94,7 @@ class ModelStack(cdk.Stack):
         # An alarm may fire as soon as it exists: whom it tells and what it starts must be ready by then.
         alarms.node.add_dependency(notifications.tell_alarms(), *triggers.on_alarms)
         Dashboard(self, context, alarms, watched)
-        self._outputs(context, state, watched)
+        self._outputs(context, state, watched, feedback.outputs if feedback else {})
         for name, value in config.tags.items():
             cdk.Tags.of(self).add(name, value, exclude_resource_types=NEVER_TAGGED)
 
@@ -114,13 +109,14 @@ class ModelStack(cdk.Stack):
         group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         return group
 
-    def _outputs(self, context: ModelContext, state: ModelState, watched: Watched) -> None:
+    def _outputs(self, context: ModelContext, state: ModelState, watched: Watched, more: Mapping[str, str]) -> None:
         outputs = {
             "EndpointName": context.spec.endpoint,
             "StateTableName": state.table.table_name,
             "DashboardUrl": f"https://console.{cdk.Aws.URL_SUFFIX}/cloudwatch/home?region={cdk.Aws.REGION}"
             f"#dashboards:name=Watchkeeper-{context.name}",
             **{f"{name}MachineArn": arn for name, arn in watched.machines.items()},
+            **more,
         }
         for name, value in outputs.items():
             cdk.CfnOutput(self, name, value=value)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -24,9 +24,14 @@ from localcloud.clock import Clock
 from localcloud.errors import DeniedError, LocalCloudError
 from localcloud.timeline import Kind, Timeline
 
+if TYPE_CHECKING:
+    from localcloud.iam.signature import SignedRequest
+
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ADMIN_KEY, ADMIN_SECRET = "AKIALOCALCLOUDADMIN0", "localcloud"
+APIS_PREFIX = "/execute-api/"
+"""Path on the server under which deployed HTTP APIs answer, each under its own id."""
 Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 log = logging.getLogger("localcloud")
 
@@ -101,6 +106,8 @@ class Cloud:
     publish_with: MetricPublisher | None = None
     may_assume: Callable[[str, str], bool] | None = None
     gate: Callable[[dict[str, Any]], Answer | None] | None = None
+    admits: Callable[[SignedRequest, str, str], bool] | None = None
+    serve_api: Callable[[dict[str, Any]], Answer] | None = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _keys: dict[tuple[str, str], _RoleKeys] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)

@@ -24,7 +24,7 @@ from typing import Any
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud.clock import Clock
-from localcloud.cloud import ACCOUNT, Cloud
+from localcloud.cloud import ACCOUNT, APIS_PREFIX, Cloud
 from localcloud.control import PREFIX, Control
 from localcloud.timeline import Timeline
 
@@ -45,13 +45,14 @@ BRIDGES = (
     "sagemaker.bridge",
     "glue",
     "stepfunctions",
+    "http_apis",
 )
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 class Front:
-    """The WSGI application: control routes, then the policy check, then moto, with every request counted as work."""
+    """The WSGI application: control routes, deployed APIs, then the policy check and moto; every request is work."""
 
     def __init__(self, cloud: Cloud, control: Control, moto: WsgiApp) -> None:
         self._cloud, self._control, self._moto = cloud, control, moto
@@ -64,6 +65,8 @@ class Front:
             status, answer = self._control.handle(method, path, environ.get("QUERY_STRING", ""), body)
             return _answer(start_response, status, {"Content-Type": "application/json"}, answer)
         with self._cloud.clock.busy(f"{method} {environ.get('HTTP_X_AMZ_TARGET', path)}"):
+            if path.startswith(APIS_PREFIX) and self._cloud.serve_api:
+                return _answer(start_response, *self._cloud.serve_api(environ))
             refused = self._cloud.gate(environ) if self._cloud.gate else None
             if refused is not None:
                 return _answer(start_response, *refused)

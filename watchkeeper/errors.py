@@ -41,3 +41,11 @@ class RolloutError(WatchkeeperError):
 
 class ModelMonitorError(WatchkeeperError):
     """A file in one of Model Monitor's formats cannot be read."""
+
+
+class FeedbackError(WatchkeeperError):
+    """Labels that an application sent cannot be taken."""
+
+
+class FeedbackTooLargeError(FeedbackError):
+    """An application sent more labels in one request than a request may hold."""

@@ -119,6 +119,11 @@ def labels_prefix(model: str) -> str:
     return f"labels/{model}/"
 
 
+def feedback_key(model: str, received: datetime, batch: str) -> str:
+    """Where the labels of one request to the feedback API are kept; `received` is in UTC, `batch` names its content."""
+    return f"{labels_prefix(model)}{received:%Y/%m/%d/%H}/feedback-{batch}.jsonl"
+
+
 def parse_label_key(model: str, key: str) -> datetime | None:
     """Start of the UTC hour under which a file of labels is filed; None when its key names none."""
     match = re.fullmatch(_HOUR, key.removeprefix(labels_prefix(model)))

@@ -31,7 +31,7 @@ def _count(prefixes: Iterable[str], enough: int) -> int:
 
     Objects are read one after another: while there are too few labels, there are few objects to read.
     """
-    store, rows = deployed.store(), dict[str, int]()
+    store, rows = deployed.store(), dict[tuple[str, int | None], int]()
     labelled = unreadable = 0
     for key in (key for prefix in prefixes for key in store.keys(prefix)):
         for line in store.lines(key) or ():
@@ -42,8 +42,9 @@ def _count(prefixes: Iterable[str], enough: int) -> int:
             except CaptureError:
                 unreadable += 1
                 continue
-            labelled += truth.labelled - rows.get(truth.id, 0)
-            rows[truth.id] = truth.labelled
+            said = (truth.id, truth.row)
+            labelled += truth.labelled - rows.get(said, 0)
+            rows[said] = truth.labelled
             if labelled >= enough:
                 return labelled
     if unreadable:

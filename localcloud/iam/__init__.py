@@ -28,6 +28,7 @@ def install(cloud: Cloud) -> None:
     roles = Roles(cloud.account)
     _gate = Gate(cloud, roles)
     cloud.gate = _gate.check
+    cloud.admits = _gate.admits
     cloud.may_assume = roles.trusts_service
     _let_moto_not_check_buckets()
 

@@ -245,6 +245,11 @@ def _ssm(call: Call, place: Place) -> str:
     return place.arn("ssm", f"parameter/{str(name).lstrip('/')}") if name else "*"
 
 
+def _secretsmanager(call: Call, place: Place) -> str:
+    name = call.parameters.get("SecretId")
+    return place.full("secretsmanager", "secret:", str(name)) if name else "*"
+
+
 def _iam(call: Call, place: Place) -> str:
     name = call.parameters.get("RoleName")
     return f"arn:aws:iam::{place.account}:role/{name}" if name else "*"
@@ -266,6 +271,7 @@ _RESOURCES: dict[str, Callable[[Call, Place], str]] = {
     "sagemaker": _sagemaker,
     "sagemaker-runtime": _sagemaker,
     "scheduler": _scheduler,
+    "secretsmanager": _secretsmanager,
     "sns": _sns,
     "sqs": _sqs,
     "ssm": _ssm,

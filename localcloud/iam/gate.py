@@ -13,6 +13,7 @@ from localcloud.iam.actions import Need, Place, needs_of, passed_role
 from localcloud.iam.keys import Keys
 from localcloud.iam.policy import Request, decide, listed
 from localcloud.iam.roles import Roles
+from localcloud.iam.signature import SignedRequest, signer
 from localcloud.wire import Call, Refusal, read_call, respond
 
 _XML_SERVICES = ("s3",)
@@ -48,13 +49,22 @@ class Gate:
         if call is None:
             return None
         role = self._roles.of_key(call.access_key)
-        if role is None or role[0].rsplit("/", 1)[-1].startswith("cdk-"):
+        if role is None or _is_administrators(role[0]):
             return None
         for need in self._needs(call):
             refused = self._check(call, need, *role)
             if refused is not None:
                 return respond(call, refused)
         return None
+
+    def admits(self, signed: SignedRequest, action: str, resource: str) -> bool:
+        """Tell whether a signed request, which is no call of AWS's own APIs, may do what it asks for."""
+        key = signer(signed, self._roles.secret_of)
+        role = None if key is None else self._roles.of_key(key)
+        if role is None or _is_administrators(role[0]):
+            return key is not None
+        need = Need(action, resource)
+        return self._why_not(self._request(need, role[0]), "none", role[1]) is None
 
     def report(self) -> dict[str, Any]:
         """Return every recorded call, and the statements of roles that no call has used."""
@@ -88,25 +98,36 @@ class Gate:
         return [*needs, *([passed] if passed else []), *self._keys.needs_of(call)]
 
     def _check(self, call: Call, need: Need, role_arn: str, session: str) -> Refusal | None:
-        name = role_arn.rsplit("/", 1)[-1]
-        request = Request(need.action, need.resource, self._context(need, role_arn), principal=role_arn)
-        by_identity = decide(self._roles.policies(role_arn), request)
-        by_resource = self._decide_by_resource(call, request)
+        request = self._request(need, role_arn)
+        message = self._why_not(request, self._decide_by_resource(call, request), session)
+        if message is None:
+            return None
+        return Refusal(_code(call), message, 403 if call.service in _XML_SERVICES else 400)
+
+    def _request(self, need: Need, role_arn: str) -> Request:
+        return Request(need.action, need.resource, self._context(need, role_arn), principal=role_arn)
+
+    def _why_not(self, request: Request, by_resource: str, session: str) -> str | None:
+        """Decide on a request and record it; return the words of the refusal, or None if it is allowed."""
+        name = request.principal.rsplit("/", 1)[-1]
+        by_identity = decide(self._roles.policies(request.principal), request)
         denied = "deny" in (by_identity.effect, by_resource)
         allowed = not denied and "allow" in (by_identity.effect, by_resource)
         with self._lock:
-            self._record[Recorded(name, need.action, need.resource, allowed, by_identity.statements)] += 1
+            self._record[Recorded(name, request.action, request.resource, allowed, by_identity.statements)] += 1
         if allowed:
             return None
         assumed = f"arn:aws:sts::{self._cloud.account}:assumed-role/{name}/{session}"
         why = (
             f"with an explicit deny in {'an identity' if by_identity.effect == 'deny' else 'a resource'}-based policy"
             if denied
-            else f"because no identity-based policy allows the {need.action} action"
+            else f"because no identity-based policy allows the {request.action} action"
         )
-        message = f"User: {assumed} is not authorized to perform: {need.action} on resource: {need.resource} {why}"
-        self._cloud.note("denied", name, action=need.action, resource=need.resource, message=message)
-        return Refusal(_code(call), message, 403 if call.service in _XML_SERVICES else 400)
+        message = (
+            f"User: {assumed} is not authorized to perform: {request.action} on resource: {request.resource} {why}"
+        )
+        self._cloud.note("denied", name, action=request.action, resource=request.resource, message=message)
+        return message
 
     def _decide_by_resource(self, call: Call, request: Request) -> str:
         if request.action.startswith("s3:"):
@@ -127,6 +148,10 @@ class Gate:
             "aws:EpochTime": str(now.timestamp()),
             **need.context,
         }
+
+
+def _is_administrators(role_arn: str) -> bool:
+    return role_arn.rsplit("/", 1)[-1].startswith("cdk-")
 
 
 def bucket_policy(account: str, name: str) -> dict[str, Any] | None:

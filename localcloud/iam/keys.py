@@ -31,6 +31,15 @@ class Keys:
             yield from self._for_messages(self.of_queue(queue), call, "sqs")
         elif call.service == "sns" and call.operation.startswith("Publish"):
             yield from self._for_messages(self.of_topic(str(call.parameters.get("TopicArn", ""))), call, "sns")
+        elif call.service == "secretsmanager" and call.operation == "GetSecretValue":
+            yield from self._for_secret(self.of_secret(str(call.parameters.get("SecretId", ""))))
+
+    def of_secret(self, name: str) -> str | None:
+        """Return the ARN of the customer's key that encrypts a secret, given by name or by ARN."""
+        from moto.secretsmanager.models import secretsmanager_backends
+
+        secret = secretsmanager_backends[self._account][self._region].secrets.get(name)
+        return self.arn(getattr(secret, "kms_key_id", None))
 
     def of_queue(self, name: str) -> str | None:
         """Return the ARN of the customer's key that encrypts a queue."""
@@ -90,6 +99,11 @@ class Keys:
             yield Need("kms:Decrypt", key_arn, context)
         elif call.operation == "ReceiveMessage":
             yield Need("kms:Decrypt", key_arn, context)
+
+    def _for_secret(self, key_arn: str | None) -> Iterator[Need]:
+        if key_arn is not None:
+            via = f"secretsmanager.{self._region}.amazonaws.com"
+            yield Need("kms:Decrypt", key_arn, {"kms:ViaService": via, "kms:CallerAccount": self._account})
 
     def _of_object(self, bucket: str, key: str) -> str | None:
         from moto.s3.models import s3_backends

@@ -8,7 +8,9 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
+from localcloud.cloud import ADMIN_KEY, ADMIN_SECRET
 from localcloud.iam.policy import Request, decide
+from localcloud.iam.signature import Secret
 
 Document = dict[str, Any]
 
@@ -21,10 +23,15 @@ class Roles:
 
     def of_key(self, access_key: str) -> tuple[str, str] | None:
         """Return (role ARN, session name) of a role session's access key; None for any other key."""
-        for session in reversed(sts_backends[self._account]["aws"].assumed_roles):
-            if session.access_key_id == access_key:
-                return session.role_arn, session.session_name
-        return None
+        session = self._session(access_key)
+        return None if session is None else (session.role_arn, session.session_name)
+
+    def secret_of(self, access_key: str) -> Secret | None:
+        """Return the secret of a role session's access key, or of the administrator's; None for any other key."""
+        if access_key == ADMIN_KEY:
+            return Secret(ADMIN_SECRET)
+        session = self._session(access_key)
+        return None if session is None else Secret(session.secret_access_key, session.session_token)
 
     def policies(self, role_arn: str) -> list[tuple[str, Document]]:
         """Return the role's inline and attached policies, by name; none if there is no such role."""
@@ -50,6 +57,10 @@ class Roles:
     def names(self) -> list[tuple[str, str]]:
         """Return (name, ARN) of every role."""
         return [(role.name, role.arn) for role in iam_backends[self._account]["aws"].roles.values()]
+
+    def _session(self, access_key: str) -> Any:
+        sessions = reversed(sts_backends[self._account]["aws"].assumed_roles)
+        return next((session for session in sessions if session.access_key_id == access_key), None)
 
     def _role(self, role_arn: str) -> Any:
         roles = iam_backends[self._account]["aws"].roles.values()

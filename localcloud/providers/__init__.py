@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from localcloud.cloudformation.resources import ResourceType
-from localcloud.providers import compute, data, identity, learning, messaging, observing, storage
+from localcloud.providers import apis, compute, data, identity, learning, messaging, observing, storage
 
 
 def all_types() -> dict[str, ResourceType]:
     """Return every resource type by its name."""
-    modules = (storage, data, identity, messaging, compute, learning, observing)
+    modules = (storage, data, identity, messaging, compute, learning, observing, apis)
     return {kind.type: kind for module in modules for kind in module.TYPES}

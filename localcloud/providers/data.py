@@ -1,7 +1,8 @@
-"""AWS::KMS::*, AWS::SSM::Parameter, AWS::DynamoDB::Table and AWS::CDK::Metadata."""
+"""AWS::KMS::*, AWS::SSM::Parameter, AWS::SecretsManager::Secret, AWS::DynamoDB::Table and AWS::CDK::Metadata."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from localcloud.cloudformation.resources import Aws, Existing, Properties, ResourceType, keep, text
@@ -71,6 +72,36 @@ def _put_parameter(aws: Aws, properties: Properties, *, overwrite: bool = False)
     aws.call("ssm", "put_parameter", given)
     name = properties["Name"]
     return Existing(name, properties, {"Type": properties["Type"], "Value": properties["Value"]})
+
+
+def _create_secret(aws: Aws, properties: Properties) -> Existing:
+    given = dict(properties)
+    if "GenerateSecretString" in given:
+        given["SecretString"] = _generated(aws, dict(given.pop("GenerateSecretString")))
+    arn = aws.call("secretsmanager", "create_secret", given)["ARN"]
+    return Existing(arn, properties, {"Id": arn})
+
+
+def _generated(aws: Aws, how: dict[str, Any]) -> str:
+    """A password, as the one value of a secret or as one more in the JSON document that the template gives."""
+    document, key = how.pop("SecretStringTemplate", None), how.pop("GenerateStringKey", None)
+    password: str = aws.call("secretsmanager", "get_random_password", how)["RandomPassword"]
+    return password if document is None else json.dumps({**json.loads(document), str(key): password})
+
+
+def _update_secret(aws: Aws, secret: Existing, properties: Properties) -> Existing:
+    """Change a secret; its value stays, unless the template gives another or generates it in another way."""
+    value = {"SecretString": properties["SecretString"]} if "SecretString" in properties else {}
+    how = properties.get("GenerateSecretString")
+    if how and how != secret.properties.get("GenerateSecretString"):
+        value = {"SecretString": _generated(aws, dict(how))}
+    described = {name: properties[name] for name in ("Description", "KmsKeyId") if name in properties}
+    aws.call("secretsmanager", "update_secret", {"SecretId": secret.physical_id, **described, **value})
+    return Existing(secret.physical_id, properties, secret.attributes)
+
+
+def _delete_secret(aws: Aws, secret: Existing) -> None:
+    aws.client("secretsmanager").delete_secret(SecretId=secret.physical_id, ForceDeleteWithoutRecovery=True)
 
 
 def _create_table(aws: Aws, properties: Properties) -> Existing:
@@ -148,6 +179,13 @@ TYPES = (
         delete=lambda aws, it: aws.client("ssm").delete_parameter(Name=it.physical_id),
         name="Name",
         replaced_by=frozenset({"Type"}),
+    ),
+    ResourceType(
+        "AWS::SecretsManager::Secret",
+        create=_create_secret,
+        update=_update_secret,
+        delete=_delete_secret,
+        name="Name",
     ),
     ResourceType(
         "AWS::DynamoDB::Table",

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from cloud_templates import allow, create, outputs, role
+from cloud_templates import allow, create, outputs, role, update
 
 from localcloud.client import LocalCloud
 
@@ -266,3 +266,45 @@ def test_calls_are_recorded_and_statements_that_none_has_used_are_named(local: L
 
 def test_an_administrators_key_is_not_checked(local: LocalCloud) -> None:
     assert local.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_reading_a_secret_needs_the_secret_and_its_key(local: LocalCloud) -> None:
+    # given
+    key = local.client("kms").create_key()["KeyMetadata"]["Arn"]
+    made = {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": key, "GenerateSecretString": {}}}
+    stack = create(local, "kept", {"Resources": {"Secret": made}, "Outputs": {"Arn": {"Value": {"Ref": "Secret"}}}})
+    secret = outputs(stack)["Arn"]
+    read = allow("secretsmanager:GetSecretValue", secret)
+    # when
+    without_key = as_role(local, "secret-only", read)("secretsmanager")
+    without_secret = as_role(local, "key-only", allow("kms:Decrypt", key))("secretsmanager")
+    reader = as_role(local, "secret-and-key", read, allow("kms:Decrypt", key))("secretsmanager")
+    # then
+    assert "kms:Decrypt" in error_of(without_key.get_secret_value, SecretId=secret)[1]
+    assert "secretsmanager:GetSecretValue" in error_of(without_secret.get_secret_value, SecretId=secret)[1]
+    assert len(reader.get_secret_value(SecretId=secret)["SecretString"]) == 32
+
+
+def test_a_secret_keeps_its_value_until_it_is_generated_in_another_way(local: LocalCloud) -> None:
+    # given
+    def template(**properties: Any) -> dict[str, Any]:
+        return {"Resources": {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": properties}}}
+
+    def value() -> str:
+        client = local.client("secretsmanager")
+        return str(client.get_secret_value(SecretId="document")["SecretString"])
+
+    how = {"SecretStringTemplate": '{"user": "me"}', "GenerateStringKey": "password", "PasswordLength": 12}
+    create(local, "document", template(Name="document", GenerateSecretString=how))
+    first = value()
+    # then
+    assert json.loads(first)["user"] == "me"
+    assert len(json.loads(first)["password"]) == 12
+    # when
+    update(local, "document", template(Name="document", GenerateSecretString=how, Description="new"))
+    # then
+    assert value() == first
+    # when
+    update(local, "document", template(Name="document", GenerateSecretString={**how, "PasswordLength": 20}))
+    # then
+    assert len(json.loads(value())["password"]) == 20

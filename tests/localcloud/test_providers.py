@@ -278,7 +278,55 @@ LEARNING: dict[str, Any] = {
     ),
 }
 
+APIS: dict[str, Any] = {
+    "SecretKey": it("AWS::KMS::Key", KeyPolicy={"Version": "2012-10-17", "Statement": []}),
+    "Secret": it(
+        "AWS::SecretsManager::Secret",
+        Description="d",
+        KmsKeyId=arn("SecretKey"),
+        GenerateSecretString={"PasswordLength": 40, "ExcludePunctuation": True},
+        Tags=[{"Key": "a", "Value": "b"}],
+    ),
+    "BehindRole": role("lambda.amazonaws.com"),
+    "Behind": function("def handler(e, c): pass\n", "BehindRole"),
+    "Api": it("AWS::ApiGatewayV2::Api", Name="everything", ProtocolType="HTTP", Description="d", Tags={"a": "b"}),
+    "Integration": it(
+        "AWS::ApiGatewayV2::Integration",
+        ApiId={"Ref": "Api"},
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=arn("Behind"),
+        PayloadFormatVersion="2.0",
+    ),
+    "Authorizer": it(
+        "AWS::ApiGatewayV2::Authorizer",
+        ApiId={"Ref": "Api"},
+        Name="key",
+        AuthorizerType="REQUEST",
+        AuthorizerPayloadFormatVersion="2.0",
+        AuthorizerUri=arn("Behind"),
+        EnableSimpleResponses=True,
+        IdentitySource=["$request.header.x-api-key"],
+    ),
+    "Route": it(
+        "AWS::ApiGatewayV2::Route",
+        ApiId={"Ref": "Api"},
+        RouteKey="POST /x",
+        AuthorizationType="CUSTOM",
+        AuthorizerId={"Ref": "Authorizer"},
+        Target={"Fn::Sub": "integrations/${Integration}"},
+    ),
+    "Stage": it(
+        "AWS::ApiGatewayV2::Stage",
+        ApiId={"Ref": "Api"},
+        StageName="$default",
+        AutoDeploy=True,
+        DefaultRouteSettings={"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10},
+        Tags={"a": "b"},
+    ),
+}
+
 GROUPS = {
+    "apis": APIS,
     "storage": STORAGE,
     "messaging": MESSAGING,
     "compute": COMPUTE,

@@ -514,3 +514,14 @@ def test_a_record_of_several_rows_counts_each_of_its_labels(aws: World) -> None:
     aws.put(label_key(0), json.dumps(record).encode())
     # then
     assert count()["labelled"] == 3
+
+
+def test_labels_for_single_rows_of_a_request_count_each_for_itself(aws: World) -> None:
+    # given: the second row's label came twice
+    lines = [
+        {"groundTruthData": {"data": "[1]", "encoding": "JSON"}, "eventMetadata": {"eventId": "e", "row": row}}
+        for row in (0, 1, 1)
+    ]
+    aws.put(label_key(0), "\n".join(map(json.dumps, lines)).encode())
+    # then
+    assert count()["labelled"] == 2

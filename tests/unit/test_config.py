@@ -44,6 +44,15 @@ def test_the_shortest_valid_file_is_under_twenty_lines_and_gets_every_default() 
     assert model.label.positive == "1"
 
 
+def test_there_is_a_feedback_api_only_where_the_file_asks_for_one() -> None:
+    # when
+    without, with_one = parse(SHORTEST, "x"), parse(SHORTEST + "labels: {feedback_api: {}}\n", "x")
+    # then
+    assert without.labels.feedback_api is None
+    assert with_one.labels.feedback_api is not None
+    assert with_one.labels.feedback_api.auth == "iam"
+
+
 def test_the_spec_keeps_the_order_of_features_and_survives_json() -> None:
     # given
     spec = parse(SHORTEST, "models/credit.yaml").spec()
@@ -76,6 +85,19 @@ def test_a_spec_of_another_version_of_the_library_is_refused_with_the_remedy() -
         (SHORTEST.replace("age:", "no:"), "models/x.yaml:8: YAML reads the key 'no' as bool. Put it in quotes."),
         (SHORTEST.replace("label: defaulted", "label: age"), "label 'age' is also a feature: remove it"),
         (SHORTEST + "name: again\n", "models/x.yaml:11: the key 'name' is given twice. Keep one."),
+        (
+            SHORTEST + "labels: {feedback_api: {auth: jwt}}\n",
+            "feedback_api.auth: 'jwt' is not allowed. Use 'iam' or 'key'",
+        ),
+        (
+            SHORTEST + "labels: {feedback_api: {rate: 50000}}\n",
+            "feedback_api.rate: 50000 is not allowed: input should be",
+        ),
+        (
+            SHORTEST + "labels: {feedback_api: {burst: 10}}\n",
+            "burst (10) is below rate (50): raise burst to at least the",
+        ),
+        (SHORTEST + "labels: {feedbackapi: {}}\n", "is not a known setting. Did you mean 'feedback_api'?"),
         (SHORTEST + "rollout: {size: 80}\n", "models/x.yaml:11: rollout: size is 80, but a canary takes 1 to 50"),
         (SHORTEST + "rollout: {strategy: linear, size: 5}\n", "a linear step takes 10 to 50 percent"),
         (SHORTEST + "rollout: {wait: 2 hours}\n", "wait is 2 hours, but SageMaker waits at most 1 hour"),
