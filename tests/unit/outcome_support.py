@@ -1,0 +1,105 @@
+"""What the tests of outcomes and performance share: labelled rows, drawn or given one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support import model_spec
+from watchkeeper.capture.block import predicted
+from watchkeeper.outcomes import Labelled, OutcomeBinning, Outcomes, observe
+from watchkeeper.spec import Task
+from watchkeeper.table import CategoryColumn, NumberColumn
+
+SPEC = model_spec()
+HOMES = ("own", "rent", "other")
+Row = tuple[float, float, str | None, float, str | None, str | None]
+"""Age, income, home, score, predicted label, truth."""
+
+
+def given_binary(rows: Sequence[Row]) -> Labelled:
+    """Rows of a binary model, one by one."""
+    age, income, home, score, label, truth = zip(*rows, strict=True) if rows else ((),) * 6
+    return Labelled(
+        rows=len(rows),
+        features={
+            "age": NumberColumn(np.array(age, float)),
+            "income": NumberColumn(np.array(income, float)),
+            "home": CategoryColumn.of(home),
+        },
+        predictions=predicted(Task.BINARY, CategoryColumn.of(label), np.array(score, float)),
+        truth=CategoryColumn.of(truth),
+    )
+
+
+def drawn_binary(
+    n: int,
+    seed: int,
+    *,
+    intercept: float = -1.0,
+    slope: float = 1.0,
+    moved: float = 0.0,
+    labelled: float = 1.0,
+    rent: float = 0.0,
+    threshold: float = 0.5,
+) -> Labelled:
+    """A model that scores P(y | age, income) = expit(intercept + age + .5 income).
+
+    Parameters
+    ----------
+    slope : of age in the world, 1 in the model
+    moved : mean of age: covariate shift
+    labelled : share of rows with a label
+    rent : added to the log-odds of rows with home "rent" in the world alone
+    """
+    random = np.random.default_rng(seed)
+    age, income = random.standard_normal(n) + moved, random.standard_normal(n)
+    homes = random.integers(0, 3, n)
+    logit = intercept + age + 0.5 * income
+    chance = expit(logit + (slope - 1) * age + rent * (homes == 1))
+    scores = expit(logit)
+    truth = np.where(random.random(n) < labelled, random.random(n) < chance, -1).astype(np.int32)
+    return Labelled(
+        rows=n,
+        features={
+            "age": NumberColumn(age),
+            "income": NumberColumn(income),
+            "home": CategoryColumn(homes.astype(np.int32), HOMES),
+        },
+        predictions=predicted(
+            Task.BINARY,
+            CategoryColumn((scores >= threshold).astype(np.int32), ("negative", "positive")),
+            scores,
+        ),
+        truth=CategoryColumn(truth, ("0", "1")),
+    )
+
+
+def from_scores(scores: NDArray[np.float64], truth: NDArray[np.int_], threshold: float = 0.5) -> Labelled:
+    """Rows of given scores and labels (-1: none), with features that say nothing."""
+    n = len(scores)
+    return Labelled(
+        rows=n,
+        features={
+            "age": NumberColumn(np.zeros(n)),
+            "income": NumberColumn(np.zeros(n)),
+            "home": CategoryColumn(np.zeros(n, np.int32), ("own",)),
+        },
+        predictions=predicted(
+            Task.BINARY,
+            CategoryColumn((scores >= threshold).astype(np.int32), ("negative", "positive")),
+            np.asarray(scores, float),
+        ),
+        truth=CategoryColumn(np.asarray(truth, np.int32), ("0", "1")),
+    )
+
+
+def binary_outcomes(rows: Labelled) -> Outcomes:
+    """Outcomes over bins of the rows' own."""
+    return observe(OutcomeBinning.fit(SPEC, rows), rows)
+
+
+def expit(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-x))
