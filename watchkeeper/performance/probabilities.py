@@ -1,0 +1,124 @@
+"""Metrics of scores: as a ranking, and where they are probabilities, of what they claim."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from watchkeeper.drift.evidence import coarse_groups
+from watchkeeper.outcomes import fixed, grid
+from watchkeeper.outcomes.classification import ScoreCounts
+from watchkeeper.outcomes.scored import NO, YES
+from watchkeeper.performance import metric, ranking
+from watchkeeper.performance.metric import Metric, Name, Scale
+from watchkeeper.profile.layout import Floats
+
+MOST_BEYOND = 0.01
+"""Share of the labelled rows whose score may lie outside 0–1 before scores as a whole count as a mere ranking."""
+_DRAWS = 2000
+_NO_SCORE = "no labelled row has a score"
+
+
+def of_ranking(counts: ScoreCounts, top_share: float, confidence: float) -> list[Metric]:
+    """Metrics of the scores' order alone: they hold for margins as for probabilities."""
+    negatives, positives = (counts.histogram[code, : grid.CELLS].astype(np.float64) for code in (NO, YES))
+    n, hits = int(negatives.sum() + positives.sum()), int(positives.sum())
+    names = (Name.ROC_AUC, Name.PR_AUC, Name.PRECISION_AT_K)
+    if not n or hits in (0, n):
+        reason = "the labels of the scored rows are all of one class" if n else _NO_SCORE
+        return [metric.unknown(name, n, confidence, reason) for name in names]
+    area, precision = ranking.roc_auc(negatives, positives), ranking.average_precision(negatives, positives)
+    k = max(1, round(top_share * n))
+    return [
+        _area(area, n, min(hits, n - hits), confidence),
+        metric.estimate(
+            Name.PR_AUC,
+            precision.value,
+            precision.error,
+            n,
+            confidence,
+            scale=Scale.LOGIT,
+            at=min(max(precision.value, 0.5 / (hits + 1)), 1 - 0.5 / (hits + 1)),
+            constant=hits / n,
+            tolerance=precision.bound,
+        ),
+        metric.share(
+            Name.PRECISION_AT_K, round(ranking.top(negatives, positives, k)), k, confidence, hits / n, of="at the top"
+        ),
+    ]
+
+
+def _area(area: ranking.Ranked, n: int, rarer: int, confidence: float) -> Metric:
+    """The area with its interval; one of 0 or 1 has no error of DeLong's, and gets that of half a row gone wrong."""
+    inside = min(max(area.value, 0.5 / (rarer + 1)), 1 - 0.5 / (rarer + 1))
+    least = math.sqrt(inside * (1 - inside) / rarer) if area.error == 0 else area.error
+    return metric.estimate(
+        Name.ROC_AUC,
+        area.value,
+        least / (inside * (1 - inside)),
+        n,
+        confidence,
+        scale=Scale.LOGIT,
+        at=inside,
+        constant=0.5,
+        tolerance=area.bound,
+    )
+
+
+def of_probabilities(counts: ScoreCounts, bins: int, confidence: float) -> list[Metric]:
+    """Metrics of scores as probabilities."""
+    negatives, positives = counts.probable.astype(np.float64)
+    n, hits = int(negatives.sum() + positives.sum()), float(positives.sum())
+    names = (Name.LOG_LOSS, Name.BRIER, Name.CALIBRATION_ERROR)
+    scored = n + counts.beyond
+    if not n or counts.beyond > MOST_BEYOND * scored:
+        reason = (
+            f"{counts.beyond} of {scored} labelled scores lie outside 0–1: they rank rows, and are no probabilities"
+        )
+        return [metric.unknown(name, n, confidence, reason if counts.beyond else _NO_SCORE) for name in names]
+    rows = negatives + positives
+    means = np.divide(counts.score_sums, rows, out=grid.MIDDLES[grid.PROBABILITIES].copy(), where=rows > 0)
+    prior = hits / n
+    losses = -np.log(np.clip(np.stack([1 - means, means]), fixed.LEAST_PROBABILITY, 1.0))
+    squares = np.square(np.stack([means, 1 - means]))
+    both = np.stack([negatives, positives])
+    return [
+        _mean(Name.LOG_LOSS, counts.log_loss / n, losses, both, confidence, _entropy(prior)),
+        _mean(Name.BRIER, counts.squared_error / n, squares, both, confidence, prior * (1 - prior)),
+        calibration_error(rows, positives, counts.score_sums, bins, confidence),
+    ]
+
+
+def _mean(name: Name, value: float, losses: Floats, rows: Floats, confidence: float, constant: float) -> Metric:
+    """A mean loss; its variance is that of the cells' losses."""
+    n = float(rows.sum())
+    variance = float((rows * np.square(losses)).sum()) / n - (float((rows * losses).sum()) / n) ** 2
+    error = math.sqrt(max(variance, 0.0) / n)
+    if value <= 0:
+        return metric.estimate(name, 0.0, error, int(n), confidence, constant=constant)
+    return metric.estimate(name, value, error / value, int(n), confidence, scale=Scale.LOG, constant=constant)
+
+
+def calibration_error(rows: Floats, positives: Floats, sums: Floats, bins: int, confidence: float) -> Metric:
+    """Expected calibration error: Σ over bins of equal mass of |positives − scores added up|, over all rows.
+
+    Noise alone makes it larger than 0, so that the interval is the basic bootstrap's, which takes as much off again:
+    positives of each bin are drawn anew from their observed share, with a fixed seed.
+    """
+    groups = coarse_groups(rows[None, :], bins)[0]
+    n, k, claimed = (np.bincount(groups, part, bins) for part in (rows, positives, sums))
+    total = float(n.sum())
+    value = float(np.abs(k - claimed).sum()) / total
+    drawn = np.random.default_rng(0).binomial(n.astype(np.int64), np.divide(k, np.maximum(n, 1)), (_DRAWS, bins))
+    values = np.abs(drawn - claimed).sum(axis=1) / total
+    low, high = (2 * value - float(np.quantile(values, 0.5 + side * confidence / 2)) for side in (1, -1))
+    low, high = max(min(low, value), 0.0), max(high, value)
+    return Metric(
+        Name.CALIBRATION_ERROR, value, low, high, int(total), confidence, constant=0.0, error=float(values.std())
+    )
+
+
+def _entropy(share: float) -> float:
+    """Log loss of the constant prediction of the share itself."""
+    return sum(-part * math.log(part) for part in (share, 1 - share) if part > 0)
