@@ -28,7 +28,7 @@ from watchkeeper.table import Column
 _PROBABLE = grid.PROBABILITIES.stop - grid.PROBABILITIES.start
 _BEYOND = grid.CELLS - _PROBABLE
 _SEGMENT_COUNTS = ("rows", "labelled", "scored", "positive", "true positive", "false positive")
-_SEGMENT_SUMS = ("calibrated", "residual squares", "log loss", "squared error")
+_SEGMENT_SUMS = ("calibrated", "variance", "log loss", "squared error")
 _KNOWN = 2
 """Whether a row has a probability: the last digit of its kind in `_count_segments`."""
 
@@ -86,8 +86,8 @@ def _count_segments(
     into: Mapping[str, Integers],
 ) -> None:
     judged = (rows.labels != NONE) & (rows.predicted != NONE)
-    residuals = (rows.labels == YES) - calibrated / fixed.UNITS
-    weights = (calibrated, fixed.units(np.square(residuals)), *losses)
+    variance = fixed.units(calibrated / fixed.UNITS * (1 - calibrated / fixed.UNITS))
+    weights = (calibrated, variance, *losses)
     kinds = (rows.labels * KINDS + rows.predicted) * _KNOWN + rows.known
     found, sums = segments.count(
         columns, kinds, KINDS * KINDS * _KNOWN, (np.where(judged, weight, 0.0) for weight in weights)
@@ -116,7 +116,7 @@ class SegmentCounts:
     scored : of these, with a probability
     positive, true_positive, false_positive : by label, and by label and prediction
     calibrated : sum of what the baseline's calibration makes of the scores
-    residual_squares : sum of (label - calibrated probability)²
+    variance : sum of c(1 - c) for the calibrated probability c: variance of the number of positive rows, if it holds
     log_loss, squared_error : sums over the `scored`
     """
 
@@ -128,7 +128,7 @@ class SegmentCounts:
     true_positive: Integers
     false_positive: Integers
     calibrated: Floats
-    residual_squares: Floats
+    variance: Floats
     log_loss: Floats
     squared_error: Floats
 
@@ -222,7 +222,7 @@ class ScoreCounts:
         """Each cell of each feature."""
         sections = self.sections
         rows, labelled, scored, positive, hits, false = (sections[f"segment {name}"] for name in _SEGMENT_COUNTS)
-        calibrated, residuals, log_loss, squares = (sections[f"segment {name}"] / fixed.UNITS for name in _SEGMENT_SUMS)
+        calibrated, variance, log_loss, squares = (sections[f"segment {name}"] / fixed.UNITS for name in _SEGMENT_SUMS)
         return SegmentCounts(
-            self.segments, rows, labelled, scored, positive, hits, false, calibrated, residuals, log_loss, squares
+            self.segments, rows, labelled, scored, positive, hits, false, calibrated, variance, log_loss, squares
         )

@@ -14,6 +14,8 @@ from watchkeeper.performance import metric
 from watchkeeper.performance.metric import Metric, Name, Scale
 from watchkeeper.profile.layout import Floats, Integers
 
+_HALF = 0.5
+"""Added to each count for errors (Haldane's correction): a count of 0 or a perfect one is not known for sure."""
 NO_LABEL = "with label and prediction"
 
 
@@ -59,7 +61,17 @@ def balanced_accuracy(confusion: Integers, confidence: float) -> Metric:
     high = value + math.sqrt(sum((b - r) ** 2 for r, (_, b) in zip(recalls, bounds, strict=True))) / classes
     smoothed = (hits[held] + 0.5) / (rows[held] + 1)
     error = math.sqrt(float((smoothed * (1 - smoothed) / rows[held]).sum())) / classes
-    return Metric(Name.BALANCED_ACCURACY, value, max(low, 0.0), min(high, 1.0), n, confidence, 1 / classes, error=error)
+    return Metric(
+        Name.BALANCED_ACCURACY,
+        value,
+        max(low, 0.0),
+        min(high, 1.0),
+        n,
+        confidence,
+        1 / classes,
+        centre=value,
+        error=error,
+    )
 
 
 def f_beta(tp: int, fp: int, fn: int, n: int, beta: float, confidence: float) -> Metric:
@@ -74,7 +86,7 @@ def f_beta(tp: int, fp: int, fn: int, n: int, beta: float, confidence: float) ->
     prevalence = (tp + fn) / n
     constant = weight * prevalence / (square * prevalence + 1) if prevalence else None
     if not tp or not fp + fn:
-        tp, fp, fn = tp + 0.5, fp + 0.5, fn + 0.5  # type: ignore[assignment]  # Haldane's correction, for the error
+        tp, fp, fn = tp + _HALF, fp + _HALF, fn + _HALF  # type: ignore[assignment]
     missed = square * fn + fp
     error = math.sqrt(1 / tp + (square**2 * fn + fp) / missed**2)
     at = weight * tp / (weight * tp + missed)
@@ -89,14 +101,8 @@ def mcc(confusion: Integers, confidence: float) -> Metric:
     value, _ = _correlation(counts)
     if math.isnan(value):
         return metric.unknown(Name.MCC, n, confidence, "labels or predictions are all of one class")
-    at, error = value, 0.0
-    if abs(value) < 1 - 1e-12:
-        _, slopes = _correlation(counts)
-        error = math.sqrt(float((counts * np.square(slopes)).sum()))
-    if error == 0:  # at a bound: as if half a row more had gone each way
-        at, slopes = _correlation(counts + 0.5)
-        error = math.sqrt(float(((counts + 0.5) * np.square(slopes)).sum()))
-    error /= 1 - at**2  # on Fisher's scale
+    at, slopes = _correlation(counts + _HALF)
+    error = math.sqrt(float(((counts + _HALF) * np.square(slopes)).sum())) / (1 - at**2)
     return metric.estimate(Name.MCC, value, error, n, confidence, scale=Scale.FISHER, at=at, constant=0.0)
 
 

@@ -77,7 +77,7 @@ class Metric:
     confidence : of the interval
     constant : what the best constant prediction reaches on the same labels; None where that says nothing
     hits : of a share of rows, the rows that count for it
-    error, scale : standard error, on the scale where the estimate is about normal; None of a share
+    centre, error : estimate and standard error on `scale`, where the estimate is about normal; None of a share
     tolerance : by how much the value may differ from that of the rows themselves, which are counted in cells
     """
 
@@ -89,6 +89,7 @@ class Metric:
     confidence: float
     constant: float | None = None
     hits: int | None = None
+    centre: float | None = None
     error: float | None = None
     scale: Scale = Scale.PLAIN
     tolerance: float = 0.0
@@ -158,7 +159,9 @@ def estimate(
     """
     centre, half = scale.to(value if at is None else at), quantile(confidence) * error
     low, high = min(scale.back(centre - half), value), max(scale.back(centre + half), value)
-    return Metric(name, value, low, high, n, confidence, constant, error=error, scale=scale, tolerance=tolerance)
+    return Metric(
+        name, value, low, high, n, confidence, constant, centre=centre, error=error, scale=scale, tolerance=tolerance
+    )
 
 
 def unknown(name: Name, n: int, confidence: float, reason: str) -> Metric:

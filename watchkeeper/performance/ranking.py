@@ -42,6 +42,14 @@ def roc_auc(negatives: Floats, positives: Floats) -> Ranked:
     return Ranked(value, math.sqrt(spread_positive + spread_negative), bound)
 
 
+def hanley(area: float, negatives: float, positives: float) -> float:
+    """Standard error of an area from its size alone, for scores exponential by class (Hanley & McNeil 1982)."""
+    of_positives = area / (2 - area) - area**2
+    of_negatives = 2 * area**2 / (1 + area) - area**2
+    spread = area * (1 - area) + (positives - 1) * of_positives + (negatives - 1) * of_negatives
+    return math.sqrt(spread / (negatives * positives))
+
+
 def average_precision(negatives: Floats, positives: Floats) -> Ranked:
     """Average precision, the area under the precision-recall curve as steps: Σ (Rᵢ − Rᵢ₋₁) Pᵢ, highest scores first.
 
