@@ -122,7 +122,8 @@ def _groups(variance: Floats) -> Integers:
     count = int(np.clip(total // _LEAST_VARIANCE, 1, MOST_GROUPS))
     middle = np.cumsum(variance) - variance / 2
     groups = np.minimum(middle * count / max(total, 1e-300), count - 1).astype(np.int64)
-    return np.unique(groups, return_inverse=True)[1]
+    kept = np.unique(groups[variance > 0])  # strata without information are in no group of their own
+    return np.minimum(np.searchsorted(kept, groups), max(len(kept) - 1, 0))
 
 
 def _labels(groups: Integers, held: NDArray[np.bool_]) -> tuple[str, ...]:
