@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -75,6 +76,65 @@ def drawn_binary(
         ),
         truth=CategoryColumn(truth, ("0", "1")),
     )
+
+
+REGRESSION = model_spec(task=Task.REGRESSION)
+
+
+def given_numbers(rows: Sequence[tuple[float, float, str | None, float, float]]) -> Labelled:
+    """Rows of a regression, one by one: age, income, home, predicted value, truth."""
+    age, income, home, value, truth = zip(*rows, strict=True) if rows else ((),) * 5
+    return Labelled(
+        rows=len(rows),
+        features={
+            "age": NumberColumn(np.array(age, float)),
+            "income": NumberColumn(np.array(income, float)),
+            "home": CategoryColumn.of(home),
+        },
+        predictions=predicted(Task.REGRESSION, CategoryColumn.of([None] * len(rows)), np.array(value, float)),
+        truth=NumberColumn(np.array(truth, float)),
+    )
+
+
+def drawn_numbers(
+    n: int,
+    seed: int,
+    *,
+    slope: float = 3.0,
+    moved: float = 0.0,
+    labelled: float = 1.0,
+    rent: float = 0.0,
+    noise: float = 2.0,
+    tails: float = math.inf,
+) -> Labelled:
+    """A model that predicts 10 + 3 age + 2 income of y = 10 + slope age + 2 income + noise.
+
+    Parameters
+    ----------
+    moved : mean of age: covariate shift
+    rent : added to the truth of rows with home "rent"
+    tails : degrees of freedom of the noise's t law
+    """
+    random = np.random.default_rng(seed)
+    age, income = random.standard_normal(n) + moved, random.standard_normal(n)
+    homes = random.integers(0, 3, n)
+    wild = random.standard_normal(n) if math.isinf(tails) else random.standard_t(tails, n)
+    truth = 10 + slope * age + 2 * income + rent * (homes == 1) + noise * wild
+    return Labelled(
+        rows=n,
+        features={
+            "age": NumberColumn(age),
+            "income": NumberColumn(income),
+            "home": CategoryColumn(homes.astype(np.int32), HOMES),
+        },
+        predictions=predicted(Task.REGRESSION, CategoryColumn.of([None] * n), 10 + 3 * age + 2 * income),
+        truth=NumberColumn(np.where(random.random(n) < labelled, truth, np.nan)),
+    )
+
+
+def numeric_outcomes(rows: Labelled) -> Outcomes:
+    """Outcomes of a regression over bins of the rows' own."""
+    return observe(OutcomeBinning.fit(REGRESSION, rows), rows)
 
 
 def from_scores(scores: NDArray[np.float64], truth: NDArray[np.int_], threshold: float = 0.5) -> Labelled:

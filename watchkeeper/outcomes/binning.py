@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from watchkeeper import jsonio
+from watchkeeper.capture.block import PREDICTED_VALUE
 from watchkeeper.errors import DatasetError, ProfileError
 from watchkeeper.outcomes import classification, grid
 from watchkeeper.outcomes.calibration import Calibration
+from watchkeeper.outcomes.regression import ErrorBinning
 from watchkeeper.outcomes.rows import Labelled
 from watchkeeper.outcomes.scored import KINDS, NO, YES, Scored
 from watchkeeper.outcomes.segments import Segments
 from watchkeeper.spec import ModelSpec, Task
 
 FORMAT = 1
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
 class OutcomeBinning:
-    """Cells of features, and what the baseline's labels say of its scores.
+    """Cells of features, and what the baseline's labels say of its predictions.
 
     Attributes
     ----------
     calibration : what probability a score means (classifiers)
+    errors : units and bins of errors (regression)
     """
 
     task: Task
     segments: Segments
     calibration: Calibration | None = None
+    errors: ErrorBinning | None = None
 
     @classmethod
     def fit(cls, spec: ModelSpec, rows: Labelled) -> OutcomeBinning:
@@ -45,14 +50,17 @@ class OutcomeBinning:
         DatasetError
             None of the rows has a label.
         """
-        features = {feature.name: rows.features[feature.name] for feature in spec.profiled_features}
-        segments = Segments.fit(features)
+        segments = Segments.fit({feature.name: rows.features[feature.name] for feature in spec.profiled_features})
+        if spec.task is Task.REGRESSION:
+            errors, cells = ErrorBinning.fit(rows)
+            return cls(spec.task, Segments({**segments.partitions, PREDICTED_VALUE: cells}), errors=errors)
         return cls(spec.task, segments, calibration=_calibration(Scored.binary(rows)))
 
     @cached_property
     def sections(self) -> Mapping[str, slice]:
         """Where the vector keeps what."""
-        lengths = {"rows": 1, **classification.lengths(self.segments)}
+        parts = self.errors.lengths(self.segments) if self.errors else classification.lengths(self.segments)
+        lengths = {"rows": 1, **parts}
         ends = accumulate(lengths.values(), initial=0)
         return {name: slice(a, b) for name, (a, b) in zip(lengths, pairwise(ends), strict=True)}
 
@@ -75,6 +83,7 @@ class OutcomeBinning:
                 "task": self.task,
                 "segments": self.segments.to_json(),
                 "calibration": self.calibration and self.calibration.to_json(),
+                "errors": self.errors and self.errors.to_json(),
             }
         )
 
@@ -95,7 +104,8 @@ class OutcomeBinning:
             return cls(
                 task=Task(document["task"]),
                 segments=Segments.from_json(document["segments"]),
-                calibration=_read(document["calibration"]),
+                calibration=_read(Calibration.from_json, document["calibration"]),
+                errors=_read(ErrorBinning.from_json, document["errors"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProfileError(
@@ -103,8 +113,8 @@ class OutcomeBinning:
             ) from error
 
 
-def _read(document: Any) -> Calibration | None:
-    return None if document is None else Calibration.from_json(document)
+def _read(read: Callable[[Any], _Part], document: Any) -> _Part | None:
+    return None if document is None else read(document)
 
 
 def _calibration(rows: Scored) -> Calibration:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from watchkeeper.outcomes import classification, fixed
+from watchkeeper.outcomes import classification, fixed, regression
 from watchkeeper.outcomes.binning import OutcomeBinning
 from watchkeeper.outcomes.outcomes import Outcomes
 from watchkeeper.outcomes.rows import Labelled
@@ -26,8 +26,11 @@ def observe(binning: OutcomeBinning, rows: Labelled) -> Outcomes:
     for part in _parts(rows):
         sections = outcomes.sections
         sections["rows"][0] += part.rows
-        assert binning.calibration is not None
-        classification.count(Scored.binary(part), part.features, binning.calibration, binning.segments, sections)
+        if binning.errors is not None:
+            regression.count(part, binning.errors, binning.segments, sections)
+        else:
+            assert binning.calibration is not None  # bins have one or the other
+            classification.count(Scored.binary(part), part.features, binning.calibration, binning.segments, sections)
     return outcomes
 
 

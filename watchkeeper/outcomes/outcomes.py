@@ -16,6 +16,7 @@ from watchkeeper import jsonio
 from watchkeeper.errors import ProfileError
 from watchkeeper.outcomes.binning import OutcomeBinning
 from watchkeeper.outcomes.classification import ScoreCounts
+from watchkeeper.outcomes.regression import ErrorCounts
 from watchkeeper.profile import codec
 from watchkeeper.profile.layout import Integers
 
@@ -56,6 +57,12 @@ class Outcomes:
     def scores(self) -> ScoreCounts:
         """What is known of a classifier's rows."""
         return ScoreCounts(self.sections, self.binning.segments)
+
+    @property
+    def errors(self) -> ErrorCounts:
+        """What is known of a regression's rows."""
+        assert self.binning.errors is not None  # bins of a regression have them
+        return ErrorCounts(self.sections, self.binning.errors)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -84,7 +84,20 @@ def _metrics(before: Performance, after: Performance, settings: CompareSettings)
     ]
     p = np.array([p_value(old, new, settings.overdispersion) for old, new in pairs])
     together = budget.p_value(float(budget.tangent(p).mean())) if len(p) else 1.0
-    return tuple(_finding(old, new, own, together, settings) for (old, new), own in zip(pairs, p.tolist(), strict=True))
+    floors = [_floor(old, before, settings) for old, _ in pairs]
+    return tuple(
+        _finding(old, new, own, together, floor, settings.alpha)
+        for (old, new), own, floor in zip(pairs, p.tolist(), floors, strict=True)
+    )
+
+
+def _floor(metric: Metric, before: Performance, settings: CompareSettings) -> float:
+    """The fall that matters, in the metric's unit; of a bias, a part of the root mean squared error."""
+    assert metric.value is not None
+    if metric.name is Name.BIAS:
+        return settings.relative_floors.get(Name.BIAS, 0.0) * abs(before[Name.RMSE].value or 0.0)
+    absolute = settings.floors.get(metric.name)
+    return settings.relative_floors.get(metric.name, 0.0) * abs(metric.value) if absolute is None else absolute
 
 
 def p_value(before: Metric, after: Metric, overdispersion: float = 1.0) -> float:
@@ -103,11 +116,12 @@ def p_value(before: Metric, after: Metric, overdispersion: float = 1.0) -> float
     return float(tails.normal(-z if after.higher_is_better else z))
 
 
-def _finding(before: Metric, after: Metric, own: float, together: float, settings: CompareSettings) -> MetricFinding:
+def _finding(before: Metric, after: Metric, own: float, together: float, floor: float, alpha: float) -> MetricFinding:
     assert before.value is not None is not after.value
     rise = after.value - before.value
-    fall = abs(rise) if after.higher_is_better is None else -rise if after.higher_is_better else rise
-    floor = settings.floors.get(after.name, 0.0) or settings.relative_floors.get(after.name, 0.0) * abs(before.value)
+    fall = -rise if after.higher_is_better else rise
+    if after.higher_is_better is None:
+        fall = abs(after.value) - abs(before.value)
     corrected = min(1.0, max(own, together) / METRICS)
     return MetricFinding(
         name=after.name,
@@ -118,7 +132,7 @@ def _finding(before: Metric, after: Metric, own: float, together: float, setting
         n=after.n,
         p_value=own,
         corrected_p=corrected,
-        fell=corrected < settings.alpha and fall > floor,
+        fell=corrected < alpha and fall > floor,
         summary=f"{after.name} {before.value:.4g} → {after.value:.4g} ({_bounds(after)}, n = {after.n:,})",
     )
 

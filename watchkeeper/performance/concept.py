@@ -19,6 +19,7 @@ import numpy as np
 from watchkeeper.drift import budget, tails
 from watchkeeper.drift.evidence import two_sided
 from watchkeeper.outcomes import Outcomes
+from watchkeeper.outcomes.regression import ErrorSegments
 from watchkeeper.performance import strata
 from watchkeeper.performance.findings import ConceptCell, ConceptFinding, Direction
 from watchkeeper.performance.settings import CompareSettings
@@ -51,11 +52,13 @@ class Residuals:
 
     @classmethod
     def of(cls, outcomes: Outcomes) -> Residuals:
-        """Labels against calibrated scores.
+        """Labels against predictions: calibrated scores of a classifier, the values of a regression.
 
         A segment whose share of positives is nearer to one half than its scores say has residuals of more variance than
         these say, and gets it.
         """
+        if outcomes.binning.errors is not None:
+            return cls._of_numbers(outcomes.errors.by_segment())
         cells = outcomes.scores.by_segment()
         n = cells.labelled.astype(np.float64)
         rows = np.maximum(n, 1.0)
@@ -64,10 +67,17 @@ class Residuals:
         factor = np.maximum(share * (1 - share) / said, 1.0)
         return cls(n, share - expected, cells.variance / rows * factor, expected)
 
+    @classmethod
+    def _of_numbers(cls, cells: ErrorSegments) -> Residuals:
+        n = cells.labelled.astype(np.float64)
+        rows = np.maximum(n, 1.0)
+        mean = -cells.error / rows
+        return cls(n, mean, np.maximum(cells.squares / rows - np.square(mean), 0.0), np.zeros(len(n)))
+
 
 def changed(baseline: Outcomes, window: Outcomes, settings: CompareSettings, share: float) -> ConceptFinding:
     """Whether labels follow predictions as they did; `share` is the part of alpha that the question has."""
-    found = strata.of_scores(baseline, window)
+    found = strata.of_predictions(baseline, window)
     segments = _segments(baseline, window, found, settings)
     p_level, p_form = found.p_values(settings.overdispersion)
     p_segments = np.array([cell.p_value for cell in segments])
@@ -112,7 +122,6 @@ def _segments(
 ) -> tuple[ConceptCell, ...]:
     """Each cell of a feature with enough labelled rows on both sides."""
     before, after = Residuals.of(baseline), Residuals.of(window)
-    slack = _calibration_error(found)
     cells = []
     for place, name in enumerate(window.binning.segments.names()):
         n, m = float(after.n[place]), float(before.n[place])
@@ -120,7 +129,7 @@ def _segments(
             continue
         difference = float(after.mean[place] - before.mean[place])
         sampling = float(after.variance[place] / n + before.variance[place] / m)
-        spread = (sampling + slack) * settings.overdispersion
+        spread = (sampling + found.slack) * settings.overdispersion
         z = difference / math.sqrt(spread) if spread > 0 else 0.0
         effect = math.sqrt(max(z * z - 1, 0.0) * (1 / n + 1 / m))
         expected = float(after.expected[place] + before.mean[place])
@@ -136,17 +145,6 @@ def _segments(
             )
         )
     return tuple(cells)
-
-
-def _calibration_error(found: Strata) -> float:
-    """Variance that the calibration's own error puts on the difference of two residual means.
-
-    The curve was learnt from the baseline's rows. Where predictions stay as they are, its error is in both means and
-    cancels; where they move, the error of the curve there against the error here remains: Σ shift²·v/m.
-    """
-    chance = np.clip(found.expected, 1e-6, 1 - 1e-6)
-    errors = np.square(found.shift) * chance * (1 - chance) / np.maximum(found.m, 1.0)
-    return float(errors.sum())
 
 
 def _of_strata(found: Strata) -> list[ConceptCell]:

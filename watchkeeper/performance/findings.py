@@ -163,7 +163,8 @@ class PerformanceFindings:
     @property
     def fell(self) -> tuple[MetricFinding, ...]:
         """The metrics that fell, most in terms of their floors first."""
-        return tuple(sorted((each for each in self.metrics if each.fell), key=lambda each: -each.fall / each.floor))
+        found = (each for each in self.metrics if each.fell)
+        return tuple(sorted(found, key=lambda each: -each.fall / (each.floor or each.fall)))
 
     def to_json(self) -> bytes:
         """JSON bytes."""

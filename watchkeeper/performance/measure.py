@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from watchkeeper.capture.prediction import NEGATIVE, POSITIVE
 from watchkeeper.outcomes import Outcomes
-from watchkeeper.performance import decisions, probabilities
+from watchkeeper.performance import decisions, probabilities, regression
 from watchkeeper.performance.measured import Confusion, Performance
+from watchkeeper.spec import Task
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ DEFAULTS = MeasureSettings()
 
 def measure(outcomes: Outcomes, settings: MeasureSettings = DEFAULTS) -> Performance:
     """Every metric of the labelled rows; one that cannot be computed says why."""
+    if outcomes.binning.task is Task.REGRESSION:
+        return _regression(outcomes, settings)
     counts = outcomes.scores
     return Performance(
         task=outcomes.binning.task,
@@ -45,6 +48,24 @@ def measure(outcomes: Outcomes, settings: MeasureSettings = DEFAULTS) -> Perform
         ),
         confusion=Confusion((NEGATIVE, POSITIVE), tuple(tuple(row) for row in counts.confusion.tolist())),
         notes=_notes(counts.labelled - int(counts.confusion.sum()), counts.unscored, counts.beyond),
+    )
+
+
+def _regression(outcomes: Outcomes, settings: MeasureSettings) -> Performance:
+    counts = outcomes.errors
+    ratios, _, _ = counts.ratios
+    found = (
+        (counts.labelled - counts.n, "labelled row(s) without a prediction: in no metric"),
+        (counts.n - ratios, "row(s) with a label of 0: not in MAPE"),
+        (counts.cut, "value(s) too far out to be added up as they are: cut to the limits that the documentation names"),
+    )
+    return Performance(
+        task=outcomes.binning.task,
+        rows=outcomes.rows,
+        labelled=counts.labelled,
+        metrics=tuple(regression.metrics(counts, settings.confidence)),
+        errors=regression.quantiles(counts),
+        notes=tuple(f"{rows} {what}" for rows, what in found if rows),
     )
 
 

@@ -46,6 +46,8 @@ class Scale(StrEnum):
     LOG = "log"
     FISHER = "fisher"
     """Fisher's z, for correlations."""
+    COMPLEMENT = "complement"
+    """Log of what is missing from 1, with its sign turned, for shares of explained variance."""
 
     def to(self, value: float) -> float:
         """A value on this scale; infinite at a bound."""
@@ -53,6 +55,8 @@ class Scale(StrEnum):
             return math.log(value / (1 - value)) if 0 < value < 1 else math.copysign(math.inf, value - 0.5)
         if self is Scale.LOG:
             return math.log(value) if value > 0 else -math.inf
+        if self is Scale.COMPLEMENT:
+            return -math.log(1 - value) if value < 1 else math.inf
         if self is Scale.FISHER:
             return math.atanh(value) if abs(value) < 1 else math.copysign(math.inf, value)
         return value
@@ -63,6 +67,8 @@ class Scale(StrEnum):
             return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
         if self is Scale.LOG:
             return math.exp(min(value, 700.0))
+        if self is Scale.COMPLEMENT:
+            return 1 - math.exp(min(-value, 700.0))
         return math.tanh(value) if self is Scale.FISHER else value
 
 

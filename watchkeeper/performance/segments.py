@@ -43,7 +43,10 @@ class Losses:
 
     @classmethod
     def of(cls, outcomes: Outcomes) -> Losses:
-        """Error rates of a classifier's segments."""
+        """Wrong decisions of a classifier, absolute errors of a regression."""
+        if outcomes.binning.errors is not None:
+            numbers = outcomes.errors.by_segment()
+            return cls(numbers.labelled.astype(np.float64), numbers.absolute, numbers.squares, are_errors=False)
         cells = outcomes.scores.by_segment()
         errors = cells.errors.astype(np.float64)
         return cls(cells.labelled.astype(np.float64), errors, errors, are_errors=True)

@@ -30,8 +30,10 @@ RELATIVE_FLOORS: Mapping[Name, float] = {
     Name.MAE: 0.05,
     Name.RMSE: 0.05,
     Name.MAPE: 0.05,
+    Name.BIAS: 0.1,
 }
-"""Falls that matter as a share of the baseline's value: for losses, whose size depends on the labels."""
+"""Falls that matter as a share of the baseline's value: for losses, whose size depends on the labels. Of a bias,
+as a share of the root mean squared error."""
 
 
 @dataclass(frozen=True)

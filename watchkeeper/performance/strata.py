@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper.capture.block import PREDICTED_VALUE
 from watchkeeper.drift import tails
 from watchkeeper.drift.evidence import two_sided
 from watchkeeper.outcomes import Outcomes, grid
@@ -21,6 +22,8 @@ from watchkeeper.outcomes.scored import NO
 from watchkeeper.profile.layout import Floats, Integers
 
 MOST_GROUPS = 10
+_LEAST_ROWS = 10
+"""Of a stratum of predicted values, on both sides."""
 _LEAST_VARIANCE = 5.0
 """Of a group's positives: below, its z is not normal enough."""
 
@@ -38,6 +41,7 @@ class Strata:
     expected, observed : mean label of the window's rows, by what the baseline taught and as it is
     size : Σ nm/(n + m) over the strata: rows that the comparison has
     unsupported : share of the window's labelled rows in strata without any of the baseline's
+    slack : variance that the calibration's own error puts on the difference of two mean residuals
     """
 
     labels: tuple[str, ...]
@@ -49,6 +53,7 @@ class Strata:
     observed: Floats
     size: Floats
     unsupported: float
+    slack: float = 0.0
 
     @property
     def z(self) -> Floats:
@@ -79,11 +84,6 @@ class Strata:
         level = math.copysign(math.sqrt(max(self.level**2 - 1, 0.0) / size), self.level)
         return level, math.sqrt(max(statistic - freedom, 0.0) / size)
 
-    @property
-    def shift(self) -> Floats:
-        """Change of each group's share of the rows: where the window's predictions went."""
-        return self.n / max(float(self.n.sum()), 1.0) - self.m / max(float(self.m.sum()), 1.0)
-
 
 def of_scores(baseline: Outcomes, window: Outcomes) -> Strata:
     """Strata of a classifier's scores, from the grid's cells; rows without a score are one of their own."""
@@ -113,7 +113,57 @@ def of_scores(baseline: Outcomes, window: Outcomes) -> Strata:
         observed=by_group(np.where(m > 0, after[1], 0.0)) / np.maximum(rows, 1.0),
         size=by_group(size),
         unsupported=1 - float(compared.sum()) / max(float(n.sum()), 1.0),
+        slack=_slack(by_group(n), by_group(m), by_group(compared * calibration.probabilities)),
     )
+
+
+def _slack(n: Floats, m: Floats, expected: Floats) -> float:
+    """Variance of what the calibration is wrong by in the window less that in the baseline.
+
+    The curve was learnt from the baseline's rows. Where predictions stay as they are, its error is in both means and
+    cancels; where they move, the error of the curve there against the error here remains: Σ shift²·v/m.
+    """
+    shift = n / max(float(n.sum()), 1.0) - m / max(float(m.sum()), 1.0)
+    chance = np.clip(expected / np.maximum(n, 1.0), 1e-6, 1 - 1e-6)
+    return float((np.square(shift) * chance * (1 - chance) / np.maximum(m, 1.0)).sum())
+
+
+def of_values(baseline: Outcomes, window: Outcomes) -> Strata:
+    """Strata of a regression's predicted values: the cells that the baseline fixed, each a group of its own.
+
+    A label is taken less its prediction, and the means of both sides are compared (Welch).
+    """
+    segments = window.binning.segments
+    part = segments.parts[list(segments.partitions).index(PREDICTED_VALUE)]
+    cells = [side.errors.by_segment() for side in (baseline, window)]
+    m, n = (side.labelled[part].astype(np.float64) for side in cells)
+    means = [-side.error[part] / np.maximum(side.labelled[part], 1) for side in cells]
+    spreads = [
+        np.maximum(side.squares[part] / np.maximum(side.labelled[part], 1) - np.square(mean), 0.0)
+        for side, mean in zip(cells, means, strict=True)
+    ]
+    kept = np.flatnonzero((np.minimum(n, m) >= _LEAST_ROWS) & (spreads[0] + spreads[1] > 0))
+    m, n, before, after = m[kept], n[kept], means[0][kept], means[1][kept]
+    error = np.sqrt((spreads[0][kept] * m + spreads[1][kept] * n) / (n + m))  # of a label given its prediction
+    size = n * m / (n + m)
+    partition = segments.partitions[PREDICTED_VALUE]
+    total = float(cells[1].labelled[part].sum())
+    return Strata(
+        labels=tuple(partition.label(place) for place in kept.tolist()),
+        n=n,
+        m=m,
+        surplus=size * (after - before) / error,
+        variance=np.square(size / error) * (spreads[1][kept] / n + spreads[0][kept] / m),
+        expected=before,
+        observed=after,
+        size=size,
+        unsupported=1 - float(n.sum()) / max(total, 1.0),
+    )
+
+
+def of_predictions(baseline: Outcomes, window: Outcomes) -> Strata:
+    """Strata of scores or of predicted values, as the model's task is."""
+    return of_scores(baseline, window) if window.binning.errors is None else of_values(baseline, window)
 
 
 def _groups(variance: Floats) -> Integers:
