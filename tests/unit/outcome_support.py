@@ -137,6 +137,51 @@ def numeric_outcomes(rows: Labelled) -> Outcomes:
     return observe(OutcomeBinning.fit(REGRESSION, rows), rows)
 
 
+MULTICLASS = model_spec(task=Task.MULTICLASS)
+SPECIES = ("cat", "dog", "owl", "yak")
+
+
+def drawn_classes(
+    n: int, seed: int, *, labelled: float = 1.0, moved: float = 0.0, rent: float = 0.0, shares: bool = True
+) -> Labelled:
+    """A calibrated model of four classes, the last of which is rare.
+
+    Parameters
+    ----------
+    rent : share of the rows with home "rent" whose label is drawn at random
+    shares : whether answers hold the probability of every class
+    """
+    random = np.random.default_rng(seed)
+    age, income = random.standard_normal(n) + moved, random.standard_normal(n)
+    homes = random.integers(0, 3, n)
+    logits = np.stack([age, income, -age, np.full(n, -2.0)], axis=1)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = (random.random(n)[:, None] > np.cumsum(chances, axis=1)[:, :-1]).sum(axis=1)
+    lost = (homes == 1) & (random.random(n) < rent)
+    truth = np.where(lost, random.integers(0, 4, n), truth)
+    truth = np.where(random.random(n) < labelled, truth, -1)
+    return Labelled(
+        rows=n,
+        features={
+            "age": NumberColumn(age),
+            "income": NumberColumn(income),
+            "home": CategoryColumn(homes.astype(np.int32), HOMES),
+        },
+        predictions=predicted(
+            Task.MULTICLASS,
+            CategoryColumn.coded(chances.argmax(axis=1), SPECIES),
+            chances.max(axis=1),
+        ),
+        truth=CategoryColumn.coded(truth, SPECIES),
+        shares=dict(zip(SPECIES, chances.T, strict=True)) if shares else {},
+    )
+
+
+def class_outcomes(rows: Labelled) -> Outcomes:
+    """Outcomes of a multiclass model over bins of the rows' own."""
+    return observe(OutcomeBinning.fit(MULTICLASS, rows), rows)
+
+
 def from_scores(scores: NDArray[np.float64], truth: NDArray[np.int_], threshold: float = 0.5) -> Labelled:
     """Rows of given scores and labels (-1: none), with features that say nothing."""
     n = len(scores)

@@ -2,8 +2,9 @@
 
 `OutcomeBinning.fit(spec, rows)` fixes cells and calibration by a version's labelled baseline rows, `observe(binning,
 rows) → Outcomes` counts, `Outcomes.merge` adds up: any window is a merge. `classification` says what is counted of
-binary and multiclass models, over the fixed `grid` of scores, `segments` what of every feature's cells, `calibration`
-what probability a score means, and `fixed` in which units sums are whole.
+binary and multiclass models over the fixed `grid` of scores, `classes` what of the latter beside, `regression` what of
+numbers, `segments` what of every feature's cells, `calibration` what probability a score means, and `fixed` in which
+units sums are whole.
 """
 
 from watchkeeper.outcomes.binning import OutcomeBinning

@@ -16,6 +16,7 @@ from watchkeeper.capture.block import PREDICTED_VALUE
 from watchkeeper.errors import DatasetError, ProfileError
 from watchkeeper.outcomes import classification, grid
 from watchkeeper.outcomes.calibration import Calibration
+from watchkeeper.outcomes.classes import ClassBinning
 from watchkeeper.outcomes.regression import ErrorBinning
 from watchkeeper.outcomes.rows import Labelled
 from watchkeeper.outcomes.scored import KINDS, NO, YES, Scored
@@ -34,12 +35,14 @@ class OutcomeBinning:
     ----------
     calibration : what probability a score means (classifiers)
     errors : units and bins of errors (regression)
+    classes : the classes of a multiclass model
     """
 
     task: Task
     segments: Segments
     calibration: Calibration | None = None
     errors: ErrorBinning | None = None
+    classes: ClassBinning | None = None
 
     @classmethod
     def fit(cls, spec: ModelSpec, rows: Labelled) -> OutcomeBinning:
@@ -54,13 +57,16 @@ class OutcomeBinning:
         if spec.task is Task.REGRESSION:
             errors, cells = ErrorBinning.fit(rows)
             return cls(spec.task, Segments({**segments.partitions, PREDICTED_VALUE: cells}), errors=errors)
+        if spec.task is Task.MULTICLASS:
+            calibration = _calibration(Scored.multiclass(rows))
+            return cls(spec.task, segments, calibration=calibration, classes=ClassBinning.fit(rows))
         return cls(spec.task, segments, calibration=_calibration(Scored.binary(rows)))
 
     @cached_property
     def sections(self) -> Mapping[str, slice]:
         """Where the vector keeps what."""
         parts = self.errors.lengths(self.segments) if self.errors else classification.lengths(self.segments)
-        lengths = {"rows": 1, **parts}
+        lengths = {"rows": 1, **parts, **(self.classes.lengths if self.classes else {})}
         ends = accumulate(lengths.values(), initial=0)
         return {name: slice(a, b) for name, (a, b) in zip(lengths, pairwise(ends), strict=True)}
 
@@ -84,6 +90,7 @@ class OutcomeBinning:
                 "segments": self.segments.to_json(),
                 "calibration": self.calibration and self.calibration.to_json(),
                 "errors": self.errors and self.errors.to_json(),
+                "classes": self.classes and self.classes.to_json(),
             }
         )
 
@@ -106,6 +113,7 @@ class OutcomeBinning:
                 segments=Segments.from_json(document["segments"]),
                 calibration=_read(Calibration.from_json, document["calibration"]),
                 errors=_read(ErrorBinning.from_json, document["errors"]),
+                classes=_read(ClassBinning.from_json, document["classes"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ProfileError(

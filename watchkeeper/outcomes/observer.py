@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from watchkeeper.outcomes import classification, fixed, regression
+from watchkeeper.outcomes import classes, classification, fixed, regression
 from watchkeeper.outcomes.binning import OutcomeBinning
 from watchkeeper.outcomes.outcomes import Outcomes
 from watchkeeper.outcomes.rows import Labelled
@@ -28,9 +28,12 @@ def observe(binning: OutcomeBinning, rows: Labelled) -> Outcomes:
         sections["rows"][0] += part.rows
         if binning.errors is not None:
             regression.count(part, binning.errors, binning.segments, sections)
-        else:
-            assert binning.calibration is not None  # bins have one or the other
-            classification.count(Scored.binary(part), part.features, binning.calibration, binning.segments, sections)
+            continue
+        assert binning.calibration is not None  # every classifier's bins have one
+        scored = Scored.binary(part) if binning.classes is None else Scored.multiclass(part)
+        classification.count(scored, part.features, binning.calibration, binning.segments, sections)
+        if binning.classes is not None:
+            classes.count(part, binning.classes, sections)
     return outcomes
 
 

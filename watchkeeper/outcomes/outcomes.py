@@ -15,6 +15,7 @@ import numpy as np
 from watchkeeper import jsonio
 from watchkeeper.errors import ProfileError
 from watchkeeper.outcomes.binning import OutcomeBinning
+from watchkeeper.outcomes.classes import ClassCounts
 from watchkeeper.outcomes.classification import ScoreCounts
 from watchkeeper.outcomes.regression import ErrorCounts
 from watchkeeper.profile import codec
@@ -57,6 +58,12 @@ class Outcomes:
     def scores(self) -> ScoreCounts:
         """What is known of a classifier's rows."""
         return ScoreCounts(self.sections, self.binning.segments)
+
+    @property
+    def classes(self) -> ClassCounts:
+        """What is known of a multiclass model's rows beside."""
+        assert self.binning.classes is not None  # bins of a multiclass model have them
+        return ClassCounts(self.sections, self.binning.classes)
 
     @property
     def errors(self) -> ErrorCounts:

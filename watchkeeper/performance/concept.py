@@ -105,7 +105,7 @@ def changed(baseline: Outcomes, window: Outcomes, settings: CompareSettings, sha
         changed=is_changed,
         cells=cells,
         unsupported=found.unsupported,
-        summary=_summary(is_changed, direction, cells, found.unsupported),
+        summary=_summary(_nouns(window), is_changed, direction, cells, found.unsupported),
     )
 
 
@@ -181,12 +181,19 @@ def _direction(level: float, form: float, cells: tuple[ConceptCell, ...]) -> Dir
     return Direction.HIGHER if level > 0 or signs == {True} else Direction.LOWER
 
 
-def _summary(is_changed: bool, direction: Direction, cells: tuple[ConceptCell, ...], unsupported: float) -> str:
+def _nouns(window: Outcomes) -> str:
+    """What is counted: of a multiclass model, rows that are right, and their scores are confidences."""
+    return "labels" if window.binning.classes is None else "shares of right answers"
+
+
+def _summary(
+    nouns: str, is_changed: bool, direction: Direction, cells: tuple[ConceptCell, ...], unsupported: float
+) -> str:
     beyond = (
         f"; {unsupported:.0%} of the labelled rows have scores that the baseline has not" if unsupported > 0.05 else ""
     )
     if not is_changed or not cells:
-        return f"labels follow predictions as they did{beyond}"
+        return f"{nouns} follow predictions as they did{beyond}"
     where = ", ".join(f"{cell.feature} {cell.cell}: {cell.expected:.3g} → {cell.observed:.3g}" for cell in cells[:3])
     what = "differ both ways from" if direction is Direction.MIXED else f"are {direction} than"
-    return f"labels {what} what the same predictions meant before (most: {where}){beyond}"
+    return f"{nouns} {what} what the same predictions meant before (most: {where}){beyond}"

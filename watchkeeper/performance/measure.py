@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from watchkeeper.capture.prediction import NEGATIVE, POSITIVE
 from watchkeeper.outcomes import Outcomes
-from watchkeeper.performance import decisions, probabilities, regression
+from watchkeeper.outcomes.classes import OTHER
+from watchkeeper.outcomes.scored import NO, YES
+from watchkeeper.performance import decisions, multiclass, probabilities, regression
 from watchkeeper.performance.measured import Confusion, Performance
 from watchkeeper.spec import Task
 
@@ -36,6 +38,8 @@ def measure(outcomes: Outcomes, settings: MeasureSettings = DEFAULTS) -> Perform
     """Every metric of the labelled rows; one that cannot be computed says why."""
     if outcomes.binning.task is Task.REGRESSION:
         return _regression(outcomes, settings)
+    if outcomes.binning.task is Task.MULTICLASS:
+        return _multiclass(outcomes, settings)
     counts = outcomes.scores
     return Performance(
         task=outcomes.binning.task,
@@ -48,6 +52,23 @@ def measure(outcomes: Outcomes, settings: MeasureSettings = DEFAULTS) -> Perform
         ),
         confusion=Confusion((NEGATIVE, POSITIVE), tuple(tuple(row) for row in counts.confusion.tolist())),
         notes=_notes(counts.labelled - int(counts.confusion.sum()), counts.unscored, counts.beyond),
+    )
+
+
+def _multiclass(outcomes: Outcomes, settings: MeasureSettings) -> Performance:
+    counts, classes = outcomes.scores, outcomes.classes
+    confusion = classes.confusion
+    undecided = counts.labelled - int(counts.decisions[NO:, YES].sum())
+    notes = [*_notes(undecided, counts.unscored, counts.beyond)]
+    if OTHER in classes.names:
+        notes.append(f"classes beyond the baseline's {len(classes.binning.names)} are taken as one, {OTHER!r}")
+    return Performance(
+        task=outcomes.binning.task,
+        rows=outcomes.rows,
+        labelled=counts.labelled,
+        metrics=tuple(multiclass.metrics(counts, classes, settings.calibration_bins, settings.confidence)),
+        confusion=Confusion(classes.names, tuple(tuple(row) for row in confusion.tolist())),
+        notes=tuple(notes),
     )
 
 
