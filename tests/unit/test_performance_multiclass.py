@@ -125,6 +125,15 @@ def test_classes_that_the_baseline_never_had_are_taken_together_and_told():
     assert any("other" in note for note in found.notes)
 
 
+def test_a_true_class_that_the_answers_do_not_know_had_no_chance():
+    # given labels of a class for which answers hold no probability
+    found = measure(observe(BINNING, given_classes([("newt", "cat", 0.5, 0.25)] * 5)))
+
+    # then its probability was 0: the log loss is the clipped one, the squared error 4/16 + 1
+    assert found[Name.LOG_LOSS].value == pytest.approx(34.538776, abs=1e-6)
+    assert found[Name.BRIER].value == pytest.approx(1.25)
+
+
 def test_confidence_that_means_less_in_one_segment_is_concept_drift():
     # given a world in which half the labels of those who rent are arbitrary
     found = compare(BASELINE, observe(BINNING, drawn_classes(4000, 4, rent=0.5)))

@@ -125,7 +125,7 @@ def _segments(
     cells = []
     for place, name in enumerate(window.binning.segments.names()):
         n, m = float(after.n[place]), float(before.n[place])
-        if min(n, m) < settings.minimum_segment:
+        if min(n, m) < max(settings.minimum_segment, 2):
             continue
         difference = float(after.mean[place] - before.mean[place])
         sampling = float(after.variance[place] / n + before.variance[place] / m)

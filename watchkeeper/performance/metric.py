@@ -38,6 +38,10 @@ class Name(StrEnum):
 LOWER_IS_BETTER = frozenset({Name.LOG_LOSS, Name.BRIER, Name.CALIBRATION_ERROR, Name.MAE, Name.RMSE, Name.MAPE})
 
 
+LEAST = 1e-300
+"""In place of a loss of 0, whose logarithm is infinite."""
+
+
 class Scale(StrEnum):
     """Where a metric's estimate is about normal, and its interval symmetric: bounds then stay where values may lie."""
 
@@ -168,6 +172,12 @@ def estimate(
     return Metric(
         name, value, low, high, n, confidence, constant, centre=centre, error=error, scale=scale, tolerance=tolerance
     )
+
+
+def loss(name: Name, value: float, error: float, n: int, confidence: float, constant: float | None = None) -> Metric:
+    """A mean that is never negative, with its standard error: normal on the scale of its logarithm."""
+    inside = max(value, LEAST)
+    return estimate(name, value, error / inside, n, confidence, scale=Scale.LOG, at=inside, constant=constant)
 
 
 def unknown(name: Name, n: int, confidence: float, reason: str) -> Metric:

@@ -89,8 +89,8 @@ def _of_shares(classes: ClassCounts, confidence: float) -> list[Metric]:
     entropy = float(-(prior[prior > 0] * np.log(prior[prior > 0])).sum())
     return [
         *_rankings(counts[(hits > 0) & (hits < n)], prior, n, confidence),
-        _mean(Name.LOG_LOSS, log_loss, -np.log(at), given, confidence, entropy),
-        _mean(Name.BRIER, squares, missing, given, confidence, float(1 - np.square(prior).sum())),
+        _mean(Name.LOG_LOSS, log_loss, -np.log(at), given, n, confidence, entropy),
+        _mean(Name.BRIER, squares, missing, given, n, confidence, float(1 - np.square(prior).sum())),
     ]
 
 
@@ -125,11 +125,12 @@ def _rankings(counts: Floats, prior: Floats, n: int, confidence: float) -> list[
     return found
 
 
-def _mean(name: Name, value: float, losses: Floats, rows: Floats, confidence: float, constant: float) -> Metric:
-    """A mean loss; it varies as the loss at the true class's probability does, relative to its mean."""
-    n = float(rows.sum())
-    mean = float(rows @ losses) / n if n else 0.0
-    if value <= 0 or mean <= 0:
-        return metric.estimate(name, max(value, 0.0), 0.0, int(n), confidence, constant=constant)
-    spread = math.sqrt(max(float(rows @ np.square(losses)) / n - mean**2, 0.0) / n)
-    return metric.estimate(name, value, spread / mean, int(n), confidence, scale=Scale.LOG, constant=constant)
+def _mean(name: Name, value: float, losses: Floats, rows: Floats, n: int, confidence: float, constant: float) -> Metric:
+    """A mean loss; it varies as the loss at the true class's probability does, relative to its mean.
+
+    `rows` are those whose class the answers know, by cell.
+    """
+    known = max(float(rows.sum()), 1.0)
+    mean = max(float(rows @ losses) / known, metric.LEAST)
+    spread = math.sqrt(max(float(rows @ np.square(losses)) / known - mean**2, 0.0) / known)
+    return metric.loss(name, value, value * spread / mean, n, confidence, constant)

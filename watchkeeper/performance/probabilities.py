@@ -102,9 +102,7 @@ def _mean(name: Name, value: float, losses: Floats, rows: Floats, confidence: fl
     n = float(rows.sum())
     variance = float((rows * np.square(losses)).sum()) / n - (float((rows * losses).sum()) / n) ** 2
     error = math.sqrt(max(variance, 0.0) / n)
-    if value <= 0:
-        return metric.estimate(name, 0.0, error, int(n), confidence, constant=constant)
-    return metric.estimate(name, value, error / value, int(n), confidence, scale=Scale.LOG, constant=constant)
+    return metric.loss(name, value, error, int(n), confidence, constant)
 
 
 def calibration_error(rows: Floats, positives: Floats, sums: Floats, bins: int, confidence: float) -> Metric:

@@ -14,6 +14,9 @@ from watchkeeper.profile import NumberProfile
 from watchkeeper.profile.layout import Floats
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_NEARLY_ONE = 1 - 1e-15
+_FARTHEST = 1e60
+"""Deviations that a value counts for in a fourth moment: sums were cut far below, and no power overflows."""
 _NAMES = (Name.MAE, Name.RMSE, Name.R2, Name.BIAS)
 
 
@@ -30,8 +33,8 @@ def metrics(counts: ErrorCounts, confidence: float) -> list[Metric]:
     of_square = math.sqrt(_excess(counts.histograms[ABSOLUTE], 0.0, square) / n)
     spread = math.sqrt(max(square - mean**2, 0.0) / n)
     return [
-        _positive(Name.MAE, absolute, of_absolute, n, confidence, _from_median(truth)),
-        _positive(Name.RMSE, math.sqrt(square), math.sqrt(square) * of_square / 2, n, confidence, deviation),
+        metric.loss(Name.MAE, absolute, of_absolute, n, confidence, _from_median(truth)),
+        metric.loss(Name.RMSE, math.sqrt(square), math.sqrt(square) * of_square / 2, n, confidence, deviation),
         _explained(square, deviation**2, of_square, truth, n, confidence),
         metric.estimate(Name.BIAS, mean, spread, n, confidence, constant=0.0),
         _relative(counts, confidence),
@@ -57,13 +60,6 @@ def quantile(profile: NumberProfile, share: float) -> float:
     return float(cuts[place - 1] + within * (cuts[place] - cuts[place - 1]))
 
 
-def _positive(name: Name, value: float, error: float, n: int, confidence: float, constant: float) -> Metric:
-    """A metric above 0, with its standard error: normal on the scale of its logarithm."""
-    if value <= 0:
-        return metric.estimate(name, 0.0, 0.0, n, confidence, constant=constant)
-    return metric.estimate(name, value, error / value, n, confidence, scale=Scale.LOG, constant=constant)
-
-
 def _explained(
     square: float, variance: float, of_square: float, truth: NumberProfile, n: int, confidence: float
 ) -> Metric:
@@ -74,13 +70,12 @@ def _explained(
     """
     if variance <= 0:
         return metric.unknown(Name.R2, n, confidence, "all labels are the same")
-    if square <= 0:
-        return metric.estimate(Name.R2, 1.0, 0.0, n, confidence, constant=0.0)
     share = square / variance
     of_truth = _excess(truth, truth.mean or 0.0, variance) / n
     of_errors = of_square**2
     error = math.sqrt(max(of_errors + of_truth - 2 * min(share, 1.0) * of_errors, of_errors / n))
-    return metric.estimate(Name.R2, 1 - share, error, n, confidence, scale=Scale.COMPLEMENT, constant=0.0)
+    at = min(1 - share, _NEARLY_ONE)
+    return metric.estimate(Name.R2, 1 - share, error, n, confidence, scale=Scale.COMPLEMENT, at=at, constant=0.0)
 
 
 def _relative(counts: ErrorCounts, confidence: float) -> Metric:
@@ -90,9 +85,7 @@ def _relative(counts: ErrorCounts, confidence: float) -> Metric:
         return metric.unknown(Name.MAPE, n, confidence, f"{n} row(s) have a label other than 0: at least 2 are needed")
     mean = total / n
     error = math.sqrt(max(squares / n - mean**2, 0.0) / n)
-    if mean <= 0:
-        return metric.estimate(Name.MAPE, 0.0, 0.0, n, confidence)
-    return metric.estimate(Name.MAPE, mean, error / mean, n, confidence, scale=Scale.LOG)
+    return metric.loss(Name.MAPE, mean, error, n, confidence)
 
 
 def _excess(profile: NumberProfile, middle: float, square: float) -> float:
@@ -103,7 +96,8 @@ def _excess(profile: NumberProfile, middle: float, square: float) -> float:
     if square <= 0:
         return 0.0
     counts, means = profile.counts, np.nan_to_num(profile.bin_means())
-    fourth: Floats = np.square(np.square((means - middle) / math.sqrt(square)))
+    away = np.minimum(np.abs(means - middle) / math.sqrt(square), _FARTHEST)
+    fourth: Floats = np.square(np.square(away))
     return max(float(counts @ fourth) / max(profile.present, 1) - 1, 0.0)
 
 

@@ -22,6 +22,8 @@ from watchkeeper.performance.findings import SegmentFinding
 from watchkeeper.performance.settings import CompareSettings
 from watchkeeper.profile.layout import Floats
 
+_SURE = 1e9
+"""Standard deviations of a difference between losses that never vary."""
 _EXACT_BEYOND = 1.5
 """Standard deviations from which on a share is tested exactly: below, no correction leaves a finding."""
 
@@ -87,7 +89,7 @@ def count_tested(baseline: Outcomes, window: Outcomes, settings: CompareSettings
 
 def _tested(losses: Losses, reference: Losses, settings: CompareSettings) -> NDArray[np.bool_]:
     """Which cells have enough labelled rows on both sides."""
-    enough: NDArray[np.bool_] = np.minimum(losses.n, reference.n) >= settings.minimum_segment
+    enough: NDArray[np.bool_] = np.minimum(losses.n, reference.n) >= max(settings.minimum_segment, 2)
     return enough
 
 
@@ -124,10 +126,10 @@ def _p_value(losses: Losses, reference: Losses, place: int, overdispersion: floa
     spread = float(losses.variance[place]) / n + float(reference.variance[place]) / m
     if excess <= 0:
         return 1.0
-    z = excess / math.sqrt(spread * overdispersion) if spread > 0 else math.inf
+    z = excess / math.sqrt(spread * overdispersion) if spread > 0 else _SURE
     if losses.are_errors and z > _EXACT_BEYOND:
         return share_test(float(losses.total[place]), n, float(reference.total[place]), m, overdispersion) / 2
-    return float(tails.student(z, min(n, m) / overdispersion - 1)[0])
+    return float(tails.student(z, max(min(n, m) / overdispersion - 1, 1.0))[0])
 
 
 def _finding(
