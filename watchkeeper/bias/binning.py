@@ -112,6 +112,22 @@ class GroupBinning:
         ends = list(accumulate(facet.size for facet in self.facets))
         return tuple(slice(end - facet.size, end) for facet, end in zip(self.facets, ends, strict=True))
 
+    def facet(self, name: str) -> Facet:
+        """The facet of this name."""
+        return next(facet for facet in self.facets if facet.name == name)
+
+    def places(self, facet: str, labelled: Labelled) -> Places:
+        """Each row's place in the facet of this name.
+
+        Raises
+        ------
+        DatasetError
+            An attribute is none of the rows' columns.
+        """
+        found = self.facet(facet)
+        attributes = {attribute.name: attribute for attribute in self.attributes}
+        return found.places(attributes, {name: attributes[name].places(labelled.features) for name in found.attributes})
+
     @cached_property
     def id(self) -> str:
         """A hash of all the rest: counts of one id can be merged and compared."""
