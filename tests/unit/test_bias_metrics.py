@@ -214,7 +214,7 @@ def test_generalised_entropy_is_that_of_the_rows(a, d):
 
 def test_draws_and_counts_go_through_the_same_formulas():
     # given
-    many = Sides(*(Side(np.stack([side.cells, 2 * side.cells])) for side in (FIRST.a, FIRST.d)))
+    many = Sides(*(Side(np.stack([side.cells, 2 * side.cells], axis=-1)) for side in (FIRST.a, FIRST.d)))
 
     # then: all metrics are ratios, so twice the rows give the same values
     for metric in METRICS:

@@ -23,12 +23,12 @@ _ONE_DEVIATION = 0.8413447460685429
 
 
 def draw(cells: NDArray[np.int64], draws: int, dispersion: float, random: np.random.Generator) -> Floats:
-    """Draws of a facet's counts, float64 of shape (draws, groups, strata, 3, 3)."""
+    """Draws of a facet's counts, float64 of shape (groups, strata, 3, 3, draws)."""
     weights = cells / dispersion
-    weights[..., NEGATIVE:, NEGATIVE:] += PRIOR / cells.shape[-3]
+    weights[:, :, NEGATIVE:, NEGATIVE:] += PRIOR / cells.shape[1]
     held = weights > 0
-    drawn = np.zeros((draws, *cells.shape))
-    drawn[:, held] = random.standard_gamma(weights[held], (draws, int(held.sum())))
+    drawn = np.zeros((*cells.shape, draws))
+    drawn[held] = random.standard_gamma(weights[held][:, None], (int(held.sum()), draws))
     return drawn
 
 

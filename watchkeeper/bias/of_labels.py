@@ -80,21 +80,21 @@ def jensen_shannon(sides: Sides) -> Floats:
 @metric("LP", "Lp-norm (p = 2)", _DATA, _LABELS, (_APART, _APART), per_share=math.sqrt(2), distance=True)
 def euclidean(sides: Sides) -> Floats:
     """(Σ|Pₐ − P_d|²)^½"""
-    total: Floats = np.sqrt(np.square(sides.a.label_shares - sides.d.label_shares).sum(axis=-1))
+    total: Floats = np.sqrt(np.square(sides.a.label_shares - sides.d.label_shares).sum(axis=0))
     return total
 
 
 @metric("TVD", "total variation distance", _DATA, _LABELS, (_APART, _APART), distance=True)
 def total_variation(sides: Sides) -> Floats:
     """½ Σ|Pₐ − P_d|"""
-    total: Floats = np.abs(sides.a.label_shares - sides.d.label_shares).sum(axis=-1) / 2
+    total: Floats = np.abs(sides.a.label_shares - sides.d.label_shares).sum(axis=0) / 2
     return total
 
 
 @metric("KS", "Kolmogorov–Smirnov distance", _DATA, _LABELS, (_APART, _APART), distance=True)
 def kolmogorov_smirnov(sides: Sides) -> Floats:
     """max|Pₐ(y) − P_d(y)|"""
-    largest: Floats = np.abs(sides.a.label_shares - sides.d.label_shares).max(axis=-1)
+    largest: Floats = np.abs(sides.a.label_shares - sides.d.label_shares).max(axis=0)
     return largest
 
 
@@ -119,18 +119,18 @@ def disparity(a: Floats, d: Floats) -> Floats:
 
     Parameters
     ----------
-    a, d : rows by stratum and outcome (negative, positive), shape (…, strata, 2)
+    a, d : rows by stratum and outcome (negative, positive), shape (strata, 2, …)
     """
     both = a + d
     of_outcomes = ratio(d, both)
-    rows = both.sum(axis=-1)
-    weighted = (rows * (of_outcomes[..., 0] - of_outcomes[..., 1])).sum(axis=-1)
-    return ratio(weighted, rows.sum(axis=-1))
+    rows = both.sum(axis=1)
+    weighted = (rows * (of_outcomes[:, 0] - of_outcomes[:, 1])).sum(axis=0)
+    return ratio(weighted, rows.sum(axis=0))
 
 
 def divergence(p: Floats, q: Floats) -> Floats:
-    """KL(p‖q) over the last dimension: infinite where q lacks an outcome that p has."""
+    """KL(p‖q) over the first dimension: infinite where q lacks an outcome that p has."""
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, p * np.log(p / q), 0.0)
-    total: Floats = np.maximum(terms.sum(axis=-1), 0.0)
+    total: Floats = np.maximum(terms.sum(axis=0), 0.0)
     return total

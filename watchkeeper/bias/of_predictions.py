@@ -11,7 +11,7 @@ _LESS, _MORE = "is predicted positive {x} less often than", "is predicted positi
 
 
 def _accepted_of_favoured(sides: Sides) -> Floats:
-    return sides.a.predictions[..., 1]
+    return sides.a.predictions[1, ...]
 
 
 @metric("DPPL", "difference in positive proportions in predicted labels", _MODEL, _PREDICTIONS, (_LESS, _MORE))

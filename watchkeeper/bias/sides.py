@@ -1,13 +1,14 @@
 """What a metric is computed from: the counts of a favoured and of a disfavoured group, and their shares.
 
-Counts may have any leading dimensions: one table of integers, or thousands of random draws of it at once. All metrics
-are ratios of counts, so draws need not be scaled to the number of rows.
+Counts may have any further dimensions: one table of numbers, or thousands of random draws of it at once. Draws come
+last, for sums then run along memory. All metrics are ratios of counts, so draws need not be scaled to the number of
+rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -38,81 +39,81 @@ class Side:
 
     Attributes
     ----------
-    cells : of shape (…, strata, 3, 3): by stratum, outcome of the label, outcome of the prediction
+    cells : of shape (strata, 3, 3, …): by stratum, outcome of the label, outcome of the prediction
     """
 
     cells: Floats
 
     @cached_property
     def whole(self) -> Floats:
-        """Of all strata, shape (…, 3, 3)."""
-        total: Floats = self.cells.sum(axis=-3)
+        """Of all strata, shape (3, 3, …)."""
+        total: Floats = self.cells.sum(axis=0)
         return total
 
     @cached_property
     def rows(self) -> Floats:
         """All rows, with or without label and prediction."""
-        total: Floats = self.whole.sum(axis=(-1, -2))
+        total: Floats = self.whole.sum(axis=(0, 1))
         return total
 
     @cached_property
     def labels(self) -> Floats:
-        """Rows with a negative and with a positive label, shape (…, 2)."""
-        total: Floats = self.whole[..., NEGATIVE:, :].sum(axis=-1)
+        """Rows with a negative and with a positive label, shape (2, …)."""
+        total: Floats = self.whole[NEGATIVE:, :].sum(axis=1)
         return total
 
     @cached_property
     def predictions(self) -> Floats:
-        """Rows predicted negative and predicted positive, shape (…, 2)."""
-        total: Floats = self.whole[..., :, NEGATIVE:].sum(axis=-2)
+        """Rows predicted negative and predicted positive, shape (2, …)."""
+        total: Floats = self.whole[:, NEGATIVE:].sum(axis=0)
         return total
 
     @property
     def labelled(self) -> Floats:
         """Rows with a label."""
-        total: Floats = self.labels.sum(axis=-1)
+        total: Floats = self.labels.sum(axis=0)
         return total
 
     @property
     def predicted(self) -> Floats:
         """Rows with a prediction."""
-        total: Floats = self.predictions.sum(axis=-1)
+        total: Floats = self.predictions.sum(axis=0)
         return total
 
     @property
     def label_shares(self) -> Floats:
-        """P: the shares of negative and of positive labels, shape (…, 2)."""
-        return ratio(self.labels, self.labelled[..., None])
+        """P: the shares of negative and of positive labels, shape (2, …)."""
+        return ratio(self.labels, self.labelled)
 
     @property
     def label_share(self) -> Floats:
         """q: the share of positive labels."""
-        return ratio(self.labels[..., 1], self.labelled)
+        return ratio(self.labels[1, ...], self.labelled)
 
     @property
     def predicted_share(self) -> Floats:
         """q′: the share predicted positive."""
-        return ratio(self.predictions[..., 1], self.predicted)
+        return ratio(self.predictions[1, ...], self.predicted)
 
     @property
     def true_negatives(self) -> Floats:
         """TN."""
-        return self.whole[..., NEGATIVE, NEGATIVE]
+        return self.whole[NEGATIVE, NEGATIVE, ...]
 
     @property
     def false_positives(self) -> Floats:
         """FP."""
-        return self.whole[..., NEGATIVE, POSITIVE]
+        return self.whole[NEGATIVE, POSITIVE, ...]
 
     @property
     def false_negatives(self) -> Floats:
         """FN."""
-        return self.whole[..., POSITIVE, NEGATIVE]
+        return self.whole[POSITIVE, NEGATIVE, ...]
 
     @property
     def true_positives(self) -> Floats:
         """TP."""
-        return self.whole[..., POSITIVE, POSITIVE]
+        return self.whole[POSITIVE, POSITIVE, ...]
 
     @property
     def judged(self) -> Floats:
@@ -156,14 +157,14 @@ class Side:
 
     @property
     def strata_labels(self) -> Floats:
-        """Rows with a negative and with a positive label in each stratum, shape (…, strata, 2)."""
-        total: Floats = self.cells[..., NEGATIVE:, :].sum(axis=-1)
+        """Rows with a negative and with a positive label in each stratum, shape (strata, 2, …)."""
+        total: Floats = self.cells[:, NEGATIVE:, :].sum(axis=2)
         return total
 
     @property
     def strata_predictions(self) -> Floats:
-        """Rows predicted negative and positive in each stratum, shape (…, strata, 2)."""
-        total: Floats = self.cells[..., :, NEGATIVE:].sum(axis=-2)
+        """Rows predicted negative and positive in each stratum, shape (strata, 2, …)."""
+        total: Floats = self.cells[:, :, NEGATIVE:].sum(axis=1)
         return total
 
 
@@ -176,6 +177,6 @@ class Sides:
 
     @classmethod
     def of(cls, cells: Floats, favoured: tuple[int, ...], disfavoured: tuple[int, ...]) -> Sides:
-        """Of a facet's counts, shape (…, groups, strata, 3, 3), those of two sets of groups."""
-        a, d = (cells[..., list(places), :, :, :].sum(axis=-4) for places in (favoured, disfavoured))
+        """Of a facet's counts, shape (groups, strata, 3, 3, …), those of two sets of groups."""
+        a, d = (reduce(np.add, (cells[place, ...] for place in places)) for places in (favoured, disfavoured))
         return cls(Side(a), Side(d))
