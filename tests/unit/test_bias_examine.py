@@ -325,7 +325,7 @@ def test_a_seed_gives_the_same_findings_again():
         (lambda: Tolerance(0.0, 0.8, 0.25), "tolerates nothing"),
         (lambda: Tolerance(0.1, 1.0, 0.25), "a ratio between 0 and 1"),
         (lambda: BiasSettings(alpha=0.0), "must be between 0 and 1"),
-        (lambda: BiasSettings(alpha=0.001), "take more draws, or a larger alpha"),
+        (lambda: BiasSettings(draws=101), "take more draws"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong, message):
@@ -411,3 +411,11 @@ def test_intervals_that_hold_together_reach_further_for_more_metrics():
     assert reach(draws[:, 0], 0.05) == pytest.approx(1.96, abs=0.1)
     assert reach(draws.max(axis=1), 0.05) == pytest.approx(3.02, abs=0.15)
     assert reach(np.repeat(draws[:, :1], 20, axis=1).max(axis=1), 0.05) == reach(draws[:, 0], 0.05)
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0.01, 3.48), (0.001, 4.06), (0.0001, 4.56)])
+def test_a_smaller_chance_of_error_needs_no_more_draws(alpha, expected):
+    draws = np.abs(np.random.default_rng(3).normal(size=(4001, 20)))
+    assert reach(draws.max(axis=1), alpha) == pytest.approx(expected, abs=0.1)
+    assert reach(np.zeros(401), alpha) < expected
+    assert reach(np.full(401, np.inf), alpha) == np.inf

@@ -9,6 +9,7 @@ so how they depend on each other is known, and correcting for many costs no more
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from watchkeeper.bias.positive import NEGATIVE_OUTCOME as NEGATIVE
 from watchkeeper.bias.sides import Floats
+from watchkeeper.drift.tails import normal, normal_quantile
 
 PRIOR = 0.5
+_WELL_KNOWN = 0.05
 _ONE_DEVIATION = 0.8413447460685429
 """P(Z ≤ 1) for a standard normal Z."""
 
@@ -72,11 +75,18 @@ class Spread:
 def reach(extremes: Floats, alpha: float) -> float:
     """How many deviations all intervals must reach for all of them to hold at once, but for a chance of alpha.
 
+    Draws tell the chance of `_WELL_KNOWN` well. For a smaller one, they tell of how many independent normal tests that
+    reach would be (fewer than there are metrics, for many say alike), and the normal law tells the rest.
+
     Parameters
     ----------
     extremes : in each draw, the deviations of the metric that is furthest out
     """
-    return float(np.quantile(extremes, 1 - alpha, method="higher"))
+    known = float(np.quantile(extremes, 1 - max(alpha, _WELL_KNOWN), method="higher"))
+    if alpha >= _WELL_KNOWN or math.isinf(known):
+        return known
+    tests = _WELL_KNOWN / (2 * float(normal(known)))
+    return -float(normal_quantile(alpha / (2 * tests)))
 
 
 def _apart(upper: float, lower: float) -> float:

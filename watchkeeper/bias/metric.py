@@ -112,6 +112,10 @@ class Metric:
         """The value where both groups are alike."""
         return 1.0 if self.scale is Scale.LOGARITHM else 0.0
 
+    def rows(self, sides: Sides) -> int:
+        """Rows of its basis in the smaller group."""
+        return int(min(self.basis.rows(sides.a), self.basis.rows(sides.d)))
+
     def value(self, sides: Sides) -> float:
         """Of counts without further dimensions."""
         return float(self.compute(sides))

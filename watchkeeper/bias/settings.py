@@ -67,8 +67,7 @@ class BiasSettings:
                 f"alpha {self.alpha} and confidence {self.confidence} must be between 0 and 1, and dispersion "
                 f"{self.dispersion} above 0: correct the one that is not."
             )
-        if self.draws * self.alpha < 10 or self.draws * (1 - self.confidence) < 10:
+        if self.draws * min(0.05, 1 - self.confidence) < 10:
             raise ConfigError(
-                f"{self.draws} draws leave fewer than 10 in the tails of alpha {self.alpha} and confidence "
-                f"{self.confidence}: take more draws, or a larger alpha."
+                f"{self.draws} draws leave fewer than 10 in the tails of confidence {self.confidence}: take more draws."
             )

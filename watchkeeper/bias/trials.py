@@ -8,7 +8,7 @@ would pay for each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -48,8 +48,8 @@ class Trial:
     against_n: int
     lacking: str
     small: str
-    level: Spread | None = None
-    change: Spread | None = None
+    level: Spread | None
+    change: Spread | None
 
     @property
     def judged(self) -> bool:
@@ -67,94 +67,102 @@ class Trials:
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _Pair:
+    """Counts of two groups, and draws of them."""
+
+    counts: Sides
+    draws: Sides
+
+
+@dataclass(frozen=True)
+class _Facet:
     """A facet's counts, and draws of them."""
 
     cells: Integers
-    drawn: Floats
+    draws: Floats
 
-    @classmethod
-    def of(cls, cells: Integers, settings: BiasSettings, random: np.random.Generator) -> _Counted:
-        return cls(cells, draw(cells, settings.draws, settings.dispersion, random))
-
-    def sides(self, comparison: Comparison) -> tuple[Sides, Sides]:
-        """The counts of the two groups, and draws of them."""
+    def pair(self, comparison: Comparison) -> _Pair:
         groups = comparison.favoured, comparison.disfavoured
-        return Sides.of(self.cells.astype(np.float64), *groups), Sides.of(self.drawn, *groups)
+        return _Pair(Sides.of(self.cells.astype(np.float64), *groups), Sides.of(self.draws, *groups))
 
 
 def run(baseline: GroupCounts | None, window: GroupCounts, settings: BiasSettings) -> Trials:
     """Draw the counts of both, facet by facet, and compute every metric of every draw."""
-    random = np.random.default_rng(settings.seed)
+    look = _Run(settings, stratified=window.binning.stratum is not None)
     trials: list[Trial] = []
-    levels, changes = np.zeros(settings.draws), np.zeros(settings.draws)
-    stratified = window.binning.stratum is not None
     for facet, part in zip(window.binning.facets, window.binning.slices, strict=True):
-        now = _Counted.of(window.cells[part], settings, random)
-        before = None if baseline is None else _Counted.of(baseline.cells[part], settings, random)
+        now = look.drawn(window.cells[part])
+        before = None if baseline is None else look.drawn(baseline.cells[part])
         for comparison in facet.comparisons:
-            if comparison.group != OTHER or now.cells[list(comparison.disfavoured)].any():
-                sides = now.sides(comparison), None if before is None else before.sides(comparison)
-                for metric in METRICS:
-                    trials.append(_trial(comparison, metric, *sides, settings, stratified, levels, changes))
-    return Trials(tuple(trials), reach(levels, settings.alpha), reach(changes, settings.alpha))
+            if comparison.group == OTHER and not now.cells[list(comparison.disfavoured)].any():
+                continue
+            pair, old = now.pair(comparison), None if before is None else before.pair(comparison)
+            trials += [look.trial(comparison, metric, pair, old) for metric in METRICS]
+    return Trials(tuple(trials), look.level_reach, look.change_reach)
 
 
-def _trial(
-    comparison: Comparison,
-    metric: Metric,
-    now: tuple[Sides, Sides],
-    before: tuple[Sides, Sides] | None,
-    settings: BiasSettings,
-    stratified: bool,
-    levels: Floats,
-    changes: Floats,
-) -> Trial:
-    """Measure one metric; the furthest deviations so far, by draw, are kept in `levels` and `changes`."""
-    lacking = _lacking(metric, now[0], stratified)
-    known_before = before is not None and not _lacking(metric, before[0], stratified)
-    trial = Trial(
-        comparison,
-        metric,
-        value=None if lacking else metric.value(now[0]),
-        baseline=metric.value(before[0]) if before is not None and known_before else None,
-        n=int(metric.basis.rows(now[0].d)),
-        against_n=int(metric.basis.rows(now[0].a)),
-        lacking=lacking,
-        small=lacking or _small(metric, now[0], settings),
-    )
-    if lacking:
-        return trial
-    values = metric.on_scale(now[1])
-    trial = replace(trial, level=Spread.of(values, settings.confidence))
-    if trial.judged:
-        _widen(levels, trial.level, values)
-    if before is None or not known_before or trial.small or _small(metric, before[0], settings):
-        return trial
-    values = values - metric.on_scale(before[1])
-    trial = replace(trial, change=Spread.of(values, settings.confidence))
-    _widen(changes, trial.change, values)
-    return trial
+class _Run:
+    """Makes trials, and keeps in each draw the deviations of the metric that is furthest out."""
 
+    def __init__(self, settings: BiasSettings, *, stratified: bool) -> None:
+        self._settings = settings
+        self._stratified = stratified
+        self._random = np.random.default_rng(settings.seed)
+        self._levels, self._changes = np.zeros(settings.draws), np.zeros(settings.draws)
 
-def _widen(furthest: Floats, spread: Spread | None, values: Floats) -> None:
-    if spread is not None:
-        np.maximum(furthest, spread.standardised(values), out=furthest)
+    @property
+    def level_reach(self) -> float:
+        """Of the intervals of all metrics that are judged."""
+        return reach(self._levels, self._settings.alpha)
 
+    @property
+    def change_reach(self) -> float:
+        """Of the intervals of all differences to the baseline."""
+        return reach(self._changes, self._settings.alpha)
 
-def _lacking(metric: Metric, sides: Sides, stratified: bool) -> str:
-    if metric.stratified and not stratified:
-        return "no stratum is named"
-    if not min(metric.basis.rows(sides.d), metric.basis.rows(sides.a)):
-        return f"there are no {metric.basis}"
-    return ""
+    def drawn(self, cells: Integers) -> _Facet:
+        return _Facet(cells, draw(cells, self._settings.draws, self._settings.dispersion, self._random))
 
+    def trial(self, comparison: Comparison, metric: Metric, now: _Pair, before: _Pair | None) -> Trial:
+        """Measure one metric in the window and, where it can be, in the baseline."""
+        lacking = self._lacking(metric, now.counts)
+        small = lacking or self._small(metric, now.counts)
+        old = None if before is None or self._lacking(metric, before.counts) else before
+        level = change = None
+        if not lacking:
+            values = metric.on_scale(now.draws)
+            level = self._spread(values, self._levels if metric.tolerated and not small else None)
+            if old is not None and not small and not self._small(metric, old.counts):
+                change = self._spread(values - metric.on_scale(old.draws), self._changes)
+        return Trial(
+            comparison,
+            metric,
+            value=None if lacking else metric.value(now.counts),
+            baseline=None if old is None else metric.value(old.counts),
+            n=int(metric.basis.rows(now.counts.d)),
+            against_n=int(metric.basis.rows(now.counts.a)),
+            lacking=lacking,
+            small=small,
+            level=level,
+            change=change,
+        )
 
-def _small(metric: Metric, sides: Sides, settings: BiasSettings) -> str:
-    rows = int(min(metric.basis.rows(sides.d), metric.basis.rows(sides.a)))
-    if rows < settings.minimum_rows:
-        return f"{rows} {metric.basis} in the smaller group, and {settings.minimum_rows} are needed"
-    relevant = rows if metric.needs is None else int(metric.needs(sides))
-    if relevant < settings.minimum_relevant:
-        return f"a count of {relevant} that it divides by, and {settings.minimum_relevant} are needed"
-    return ""
+    def _spread(self, values: Floats, furthest: Floats | None) -> Spread:
+        spread = Spread.of(values, self._settings.confidence)
+        if furthest is not None:
+            np.maximum(furthest, spread.standardised(values), out=furthest)
+        return spread
+
+    def _lacking(self, metric: Metric, sides: Sides) -> str:
+        if metric.stratified and not self._stratified:
+            return "no stratum is named"
+        return "" if metric.rows(sides) else f"there are no {metric.basis}"
+
+    def _small(self, metric: Metric, sides: Sides) -> str:
+        rows, least = metric.rows(sides), self._settings
+        if rows < least.minimum_rows:
+            return f"{rows} {metric.basis} in the smaller group, and {least.minimum_rows} are needed"
+        relevant = rows if metric.needs is None else int(metric.needs(sides))
+        if relevant < least.minimum_relevant:
+            return f"a count of {relevant} that it divides by, and {least.minimum_relevant} are needed"
+        return ""
