@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from watchkeeper import jsonio
 from watchkeeper.bias import (
+    BINARY_REVERSED,
     MISSING,
     OTHER,
     GroupBinning,
@@ -252,6 +253,13 @@ def test_several_classes_can_be_positive():
     assert observe(GroupBinning.fit(wanted, rows), rows).cells[0, 0].tolist() == [[0, 1, 0], [0, 0, 1], [0, 1, 0]]
     with pytest.raises(ConfigError, match="No class"):
         Positive.classes()
+
+
+def test_the_label_that_people_would_wish_for_may_be_the_models_negative_one():
+    rows, as_it_is = baseline_people(), replace(WANTED, stratum=None)
+    turned = replace(as_it_is, positive=BINARY_REVERSED)
+    cells, mirrored = (observe(GroupBinning.fit(wanted, rows), rows).cells for wanted in (as_it_is, turned))
+    assert mirrored[:, :, 1:, 1:].tolist() == cells[:, :, :0:-1, :0:-1].tolist()
 
 
 def test_rows_that_were_not_answered_have_no_prediction():

@@ -16,13 +16,15 @@ from watchkeeper.bias.examine import examine
 from watchkeeper.bias.facet import ALL_OTHERS, Comparison
 from watchkeeper.bias.flip import FlipSettings, FlipTest, flip_test
 from watchkeeper.bias.metrics import METRICS
-from watchkeeper.bias.positive import Positive
+from watchkeeper.bias.positive import BINARY, BINARY_REVERSED, Positive
 from watchkeeper.bias.result import BiasFindings, Measurement, Outcome, Verdict
 from watchkeeper.bias.settings import BiasSettings, Tolerance
 from watchkeeper.bias.table import HEADINGS, Row, table
 
 __all__ = [
     "ALL_OTHERS",
+    "BINARY",
+    "BINARY_REVERSED",
     "HEADINGS",
     "METRICS",
     "MISSING",

@@ -1,7 +1,7 @@
 """What counts as a positive outcome: one rule for what turned out to be true, one for what was predicted.
 
-Every bias metric is about two outcomes. A binary model has them; of several classes a set is called positive; of a
-regression, values from a threshold on.
+Every bias metric is about two outcomes, of which the positive one is what people would wish for. Of a binary model's
+two, either may be it; of several classes a set is called positive; of a regression, values from a threshold on.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.capture.block import PREDICTED_LABEL, PREDICTED_VALUE
-from watchkeeper.capture.prediction import POSITIVE
+from watchkeeper.capture.prediction import NEGATIVE, POSITIVE
 from watchkeeper.errors import ConfigError, DatasetError
-from watchkeeper.holdout import TRUE
+from watchkeeper.holdout import FALSE, TRUE
 from watchkeeper.outcomes.rows import Labelled
 from watchkeeper.table import CategoryColumn, Column, NumberColumn
 
@@ -98,4 +98,6 @@ class Positive:
 
 
 BINARY = Positive()
-"""Of a binary model."""
+"""Of a binary model whose positive label is what people would wish for: a loan, an interview."""
+BINARY_REVERSED = Positive((FALSE,), (NEGATIVE,))
+"""Of a binary model whose positive label is what they would not: a default, a suspicion."""
