@@ -115,6 +115,7 @@ def test_rows_count_where_they_belong():
             ("0", "positive", "Unheard of", 25.0, "nowhere"),
             (None, "negative", None, np.nan, None),
             ("1", None, "Female", np.inf, "south"),
+            ("1", "positive", "Male", np.nan, "south"),
         ]
     )
 
@@ -124,23 +125,23 @@ def test_rows_count_where_they_belong():
     # then
     sex, age, both = (counts.cells[part].sum(axis=(1, 2, 3)).tolist() for part in BINNING.slices)
     names = (*BINNING.facets[2].groups, MISSING)
-    assert sex == [0, 2, 1, 1]
-    assert age == [1, 1, 1, 1]
+    assert sex == [1, 2, 1, 1]
+    assert age == [1, 1, 1, 2]
     assert {name: count for name, count in zip(names, both, strict=True) if count} == {
         "Female & under 25": 1,
         "Female & 60 and over": 1,
         OTHER: 1,
-        MISSING: 1,
+        MISSING: 2,
     }
     female = counts.cells[BINNING.slices[0]][1]
     place = {name: at for at, name in enumerate(BINNING.stratum.groups)}
     assert female[place["north"], 2, 2] == 1
     assert female[place["south"], 2, 0] == 1
-    assert counts.rows == 4
+    assert counts.rows == 5
 
 
 @given(ROWS, ROWS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_observing_together_is_merging_what_was_observed_apart(first, second):
     apart = observe(BINNING, people(first)).merge(observe(BINNING, people(second)))
     together = observe(BINNING, people(first + second))
@@ -149,7 +150,7 @@ def test_observing_together_is_merging_what_was_observed_apart(first, second):
 
 
 @given(ROWS, ROWS, ROWS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_merging_is_associative_and_commutative_and_nothing_changes_nothing(first, second, third):
     a, b, c = (observe(BINNING, people(each)) for each in (first, second, third))
     assert a.merge(b).merge(c) == a.merge(b.merge(c)) == c.merge(b).merge(a)
@@ -158,7 +159,7 @@ def test_merging_is_associative_and_commutative_and_nothing_changes_nothing(firs
 
 
 @given(ROWS)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_every_facet_divides_all_rows_and_counts_agree_with_the_rows(given_rows):
     counts = observe(BINNING, people(given_rows))
     for part in BINNING.slices:
@@ -172,7 +173,7 @@ def test_every_facet_divides_all_rows_and_counts_agree_with_the_rows(given_rows)
 
 
 @given(ROWS)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_counts_and_groups_come_back_from_json(given_rows):
     counts = observe(BINNING, people(given_rows))
     binning = GroupBinning.from_json(jsonio.loads(jsonio.dumps(BINNING.to_json())))

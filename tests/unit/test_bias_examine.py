@@ -86,6 +86,19 @@ def test_each_metric_is_judged_around_its_own_neutral_value():
     assert found(findings, "CI").verdict is found(findings, "GE").verdict is Verdict.TOLD
 
 
+def test_distances_are_judged_as_the_difference_of_shares_that_makes_them():
+    limits = {short: found(look(ALIKE), short).tolerated_high for short in ("LP", "TVD", "KS", "KL", "JS")}
+    assert limits == pytest.approx({"LP": 0.1 * math.sqrt(2), "TVD": 0.1, "KS": 0.1, "KL": 0.02, "JS": 0.005})
+
+
+def test_distances_of_groups_that_may_be_alike_go_down_to_nothing():
+    alike = look({**ALIKE, "Female": Confusion(165, 40, 60, 235)})
+    apart = look({**ALIKE, "Female": Confusion(260, 40, 60, 140)})
+    for short in ("LP", "TVD", "KS", "KL", "JS"):
+        assert found(alike, short).low == 0 < found(alike, short).value < found(alike, short).high
+        assert 0 < found(apart, short).low < found(apart, short).value < found(apart, short).high
+
+
 def test_a_ratio_counts_as_much_above_one_as_its_inverse_below():
     favoured = {"Male": UNFAIR["Female"], "Female": UNFAIR["Male"]}
     below, above = found(look(UNFAIR), "DI"), found(look(favoured), "DI")

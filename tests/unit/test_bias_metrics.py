@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bias_support import Confusion, sides
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
@@ -152,6 +152,7 @@ UNCHANGED = {"JS", "LP", "TVD", "KS", "GE"}
 
 
 @given(TABLES, TABLES)
+@settings(deadline=None)
 def test_swapping_the_groups_turns_the_sign_where_there_is_one(a, d):
     one, other = sides([a], [d]), sides([d], [a])
     for short in SWAPPED_SIGN:
@@ -161,6 +162,7 @@ def test_swapping_the_groups_turns_the_sign_where_there_is_one(a, d):
 
 
 @given(st.lists(st.tuples(FILLED, FILLED), min_size=1, max_size=4))
+@settings(deadline=None)
 def test_swapping_the_groups_inverts_ratios_and_turns_disparities(strata):
     one, other = sides(*zip(*strata, strict=True)), sides(*reversed(list(zip(*strata, strict=True))))
     assert BY_SHORT["DI"].value(other) == pytest.approx(1 / BY_SHORT["DI"].value(one))
@@ -169,6 +171,7 @@ def test_swapping_the_groups_inverts_ratios_and_turns_disparities(strata):
 
 
 @given(FILLED)
+@settings(deadline=None)
 def test_a_group_against_its_like_is_neutral(table):
     like = sides([table], [Confusion(*(3 * count for count in table))])
     for metric in METRICS:
@@ -179,11 +182,13 @@ def test_a_group_against_its_like_is_neutral(table):
 
 
 @given(TABLES, TABLES)
+@settings(deadline=None)
 def test_no_table_whatever_gives_a_value_that_is_no_number(a, d):
     assert not any(math.isnan(metric.value(sides([a], [d]))) for metric in METRICS)
 
 
 @given(FILLED, FILLED)
+@settings(deadline=None)
 def test_other_libraries_agree(a, d):
     groups = sides([a], [d])
     truth, predicted = ([np.repeat(bits, table) for table in (a, d)] for bits in ([1, 1, 0, 0], [1, 0, 1, 0]))
@@ -203,6 +208,7 @@ def test_other_libraries_agree(a, d):
 
 
 @given(TABLES, TABLES)
+@settings(deadline=None)
 def test_generalised_entropy_is_that_of_the_rows(a, d):
     benefits = np.repeat([1, 0, 2, 1, 1, 0, 2, 1], [*a, *d])
     value = BY_SHORT["GE"].value(sides([a], [d]))
