@@ -222,6 +222,14 @@ def test_headlines_say_each_thing_once():
     assert {headline.group for headline in headlines} == {"Female"}
 
 
+def test_headlines_tell_a_difference_of_shares_rather_than_a_distance():
+    findings = look({**ALIKE, "Female": Confusion(24, 6, 94, 376)})
+    of_labels = [found for found in findings.biased if found.basis == "rows with a label"]
+    assert of_labels[0].metric == "KL"
+    assert of_labels[0].stage == "before training"
+    assert findings.headlines[[each.basis for each in findings.headlines].index("rows with a label")].metric == "DPL"
+
+
 def test_the_table_has_a_row_for_each_metric_and_nothing_but_text():
     shown = table(look(UNFAIR))
     assert len(shown) == len(METRICS)

@@ -4,7 +4,8 @@
 or two; `positive`: which outcomes count), `observe(binning, rows)` counts them (`counts`), any window is a merge, and
 `examine(baseline, window)` gives `BiasFindings` (`result`). A metric is a function of two groups' counts (`sides`):
 those `of_labels`, `of_predictions` and `of_errors` are listed in `metrics`; `draws` gives intervals, `trials` corrects
-them for looking at many. `flip` is the one metric that needs rows. `table` is all of it as plain rows.
+them for looking at many; `dispersion` tells how much rows in bursts vary. `flip` is the one metric that needs rows.
+`table` is all of it as plain rows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from watchkeeper.bias.attribute import MISSING, OTHER, Sensitive
 from watchkeeper.bias.binning import GroupBinning, GroupSettings
 from watchkeeper.bias.counts import GroupCounts, merge_all, observe
+from watchkeeper.bias.dispersion import dispersion
 from watchkeeper.bias.examine import examine
 from watchkeeper.bias.facet import ALL_OTHERS, Comparison
 from watchkeeper.bias.flip import FlipSettings, FlipTest, flip_test
@@ -44,6 +46,7 @@ __all__ = [
     "Sensitive",
     "Tolerance",
     "Verdict",
+    "dispersion",
     "examine",
     "flip_test",
     "merge_all",

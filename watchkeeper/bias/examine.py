@@ -49,6 +49,7 @@ def _measured(trial: Trial, level_reach: float, change_reach: float, settings: B
         group=comparison.group,
         against=comparison.against,
         metric=metric.short,
+        stage=metric.stage,
         basis=metric.basis,
         value=trial.value,
         low=low,

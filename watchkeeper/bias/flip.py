@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.bias.binning import GroupBinning
 from watchkeeper.bias.facet import Comparison
-from watchkeeper.bias.metric import Basis
+from watchkeeper.bias.metric import Basis, Stage
 from watchkeeper.bias.positive import POSITIVE_OUTCOME, UNKNOWN
 from watchkeeper.bias.result import Measurement, Verdict
 from watchkeeper.bias.settings import BiasSettings
@@ -135,6 +135,7 @@ def measurement(test: FlipTest, comparison: Comparison, settings: BiasSettings) 
         group=comparison.group,
         against=comparison.against,
         metric=SHORT,
+        stage=Stage.MODEL,
         basis=Basis.PREDICTIONS,
         value=test.value if known else None,
         low=shown[0] if known else None,

@@ -71,7 +71,7 @@ class Positive:
             The predictions are numbers without a threshold, or categories with one.
         """
         column = labelled.predictions.get(PREDICTED_LABEL if self.threshold is None else PREDICTED_VALUE)
-        if column is None:
+        if column is None or not len(column):
             return np.full(labelled.rows, UNKNOWN, np.int8)
         return self._outcomes(column, self.predicted, "predictions")
 

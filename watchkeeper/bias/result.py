@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from watchkeeper import jsonio
+from watchkeeper.bias.metrics import BY_SHORT
 from watchkeeper.errors import ProfileError
 
 FORMAT = 1
@@ -41,7 +42,7 @@ class Measurement:
     Attributes
     ----------
     metric : its short name
-    basis : the rows it is about
+    stage, basis : whether it is about the data or the model; the rows it is about
     value, low, high : the metric and its interval, by itself; None where it was not measured
     sure_low, sure_high : the interval that holds together with those of all other judged metrics; None where not judged
     tolerated_low, tolerated_high : where a value may be; None where no value is demanded
@@ -58,6 +59,7 @@ class Measurement:
     group: str
     against: str
     metric: str
+    stage: str
     basis: str
     value: float | None
     low: float | None
@@ -121,10 +123,11 @@ class BiasFindings:
     def headlines(self) -> tuple[Measurement, ...]:
         """For people: of each comparison the worst of the labels, of the predictions and of the errors.
 
-        Several metrics say the same of two groups; biased ones come before drifted ones.
+        Several metrics say the same of two groups, and differences of shares say it better than distances; biased ones
+        come before drifted ones.
         """
         first: dict[tuple[str, str, str, str], Measurement] = {}
-        for found in (*self.biased, *self.drifted):
+        for found in (*sorted(self.biased, key=_is_distance), *sorted(self.drifted, key=_is_distance)):
             first.setdefault((found.facet, found.group, found.against, found.basis), found)
         return tuple(first.values())
 
@@ -167,6 +170,10 @@ class BiasFindings:
             raise ProfileError(
                 f"The text is no outcome of the bias monitor ({error!r}): it is written anew at its next look."
             ) from error
+
+
+def _is_distance(found: Measurement) -> bool:
+    return found.metric in BY_SHORT and BY_SHORT[found.metric].distance
 
 
 _FLOATS = frozenset(field.name for field in fields(Measurement) if "float" in str(field.type))

@@ -47,7 +47,7 @@ class BiasSettings:
     alpha : the chance that a look finds any bias, or any change of bias, that is not there; one alpha for each of both
     confidence : of the interval that is shown with a value, by itself
     minimum_rows, minimum_relevant : rows that a group needs, and counts that a metric divides by, for a verdict
-    dispersion : how much more counts vary than those of independent rows (1: not at all)
+    dispersion : how much more counts vary than those of independent rows (1: not at all); see `dispersion`
     draws, seed : of the random draws that intervals are made from; an odd number has a middle one
     """
 
