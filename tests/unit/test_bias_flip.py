@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bias_support import labelled
+from sklearn.neighbors import KNeighborsClassifier
 
 from watchkeeper.bias import (
     BiasFindings,
@@ -73,6 +74,23 @@ def test_neighbours_are_those_of_a_brute_force_search(gap, whole):
     test = run(rows)
     assert (test.upward, test.downward) == by_brute_force(rows)
     assert test.value == pytest.approx((test.upward - test.downward) / test.n)
+
+
+def test_without_ties_another_library_finds_the_same():
+    # given
+    rows = people(1500, seed=9)
+    female = np.array([sex == "Female" for sex in rows.features["sex"].values])
+    positive = np.array([answer == "positive" for answer in rows.predictions["predicted label"].values])
+    others = {name: column for name, column in rows.features.items() if name != "sex"}
+    points = flip.encoded(others, np.arange(rows.rows))
+
+    # when
+    judged = KNeighborsClassifier(n_neighbors=5).fit(points[~female], positive[~female]).predict(points[female])
+
+    # then
+    own, test = positive[female], run(rows)
+    assert (test.upward, test.downward) == (np.sum(~own & judged), np.sum(own & ~judged))
+    assert min(test.upward, test.downward) > 0
 
 
 def test_no_order_of_rows_matters_though_many_are_equally_near():
