@@ -1,4 +1,7 @@
-"""Metrics of how the model errs: predictions beside what turned out to be true, of rows that have both."""
+"""Metrics of how the model errs: predictions beside what turned out to be true, of rows that have both.
+
+Definitions are Clarify's, but for the equal opportunity and average odds differences of the literature.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Metrics of what the model answers, whatever turned out to be true: they need no labels."""
+"""Metrics of what the model answers, whatever turned out to be true: they need no labels.
+
+Definitions are Clarify's, but for SPD, the literature's name for −DPPL.
+"""
 
 from __future__ import annotations
 
