@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from watchkeeper import jsonio
-from watchkeeper.bias.attribute import MISSING, OTHER, Attribute, Places, Sensitive
+from watchkeeper.bias.attribute import OTHER, Attribute, Places, Sensitive
 from watchkeeper.bias.facet import BETWEEN, Facet
 from watchkeeper.bias.positive import BINARY, Positive
 from watchkeeper.errors import BaselineError, ConfigError
@@ -210,5 +210,5 @@ def _pair(first: Facet, second: Facet, places: Mapping[str, Places], settings: G
 
 def _largest(groups: Sequence[str], rows: Places) -> int:
     """The place of the largest group of its own; the first of equals."""
-    own = [place for place, name in enumerate(groups) if name not in (OTHER, MISSING)]
+    own = [place for place, name in enumerate(groups) if name != OTHER]
     return max(own, key=lambda place: (int(rows[place]), -place), default=0)

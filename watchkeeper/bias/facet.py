@@ -67,7 +67,7 @@ class Facet:
     def comparisons(self) -> tuple[Comparison, ...]:
         """Each group against the favoured ones; where a user named none and there are several, against all others too.
 
-        The group of `OTHER` is compared only where the baseline or the window has rows in it: see `examine`.
+        A look leaves out the group of `OTHER` where the window has no rows in it.
         """
         places = range(len(self.groups))
         favoured = " and ".join(self.groups[place] for place in self.favoured)
