@@ -149,7 +149,7 @@ def test_of_two_labels_the_one_that_was_collected_later_counts_then_the_one_writ
     early, late = HOUR, HOUR + timedelta(hours=1)
     files = [
         (source("a.jsonl", hour=late), label_record("by-hour", "1")),
-        (source("b.jsonl", hour=early, written=late), label_record("by-hour", "0")),
+        (source("b.jsonl", hour=early, written=late - timedelta(minutes=5)), label_record("by-hour", "0")),
         (source("c.jsonl", written=late), label_record("by-writing", "1")),
         (source("d.jsonl", written=early), label_record("by-writing", "0")),
         (source("e.jsonl", hour=late), one_row("by-record", 0, "0", "2026-11-21T08:00:00Z")),
@@ -202,3 +202,19 @@ def test_labels_come_to_the_same_in_whatever_order_and_however_often(
     assert told(twice) == told(once)
     np.testing.assert_array_equal(twice.collected, once.collected)
     assert once.is_sorted
+
+
+@pytest.mark.parametrize(
+    ("written", "collected"),
+    [("09:20", "09:20"), ("08:00", "09:00"), ("11:45", "10:00")],
+)
+def test_a_file_tells_when_its_labels_were_collected_within_its_hour(written: str, collected: str):
+    # given a file that is filed under nine o'clock
+    at = datetime.fromisoformat(f"2026-11-21T{written}:00+00:00")
+
+    # when
+    labels, _ = LabelReader(model_spec(), NOW).read(source(written=at), [label_record("a", "1")])
+
+    # then
+    found = datetime.fromtimestamp(labels.collected[0] / 1e6, UTC)
+    assert f"{found:%H:%M}" == collected

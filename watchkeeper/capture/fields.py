@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper import ids
+from watchkeeper import arrow, ids
 from watchkeeper.capture import framed, moments
 from watchkeeper.cells import MISSING
 from watchkeeper.ids import Ids
@@ -146,7 +146,9 @@ class FieldReader:
             if parsed is None:
                 continue
             table, misfits = parsed
-            columns = [self._column(place, _array(table.column(place)), place in loose) for place in self._everything]
+            columns = [
+                self._column(place, arrow.only(table.column(place)), place in loose) for place in self._everything
+            ]
             found = [column for column in columns if column is not None]
             if len(found) == len(columns):
                 self._loose = loose.difference(place for place, column in enumerate(found) if column.strict)
@@ -187,7 +189,7 @@ class FieldReader:
             return None if numbers is None else _Read(numbers, None)
         if not pa.types.is_dictionary(array.type):
             return _framed(field, framed.Texts.of(array), self._signs)
-        codes = _values(array.indices, np.int32)
+        codes = arrow.values(array.indices, np.int32)
         inner, good = _unframed(array.dictionary.to_pylist(), field, self._signs)
         fits = None if good is None else good[codes]
         if field.constant:
@@ -226,11 +228,6 @@ def _read(data: bytes, types: dict[str, Any], size: int, nulls: Sequence[str], m
     )
 
 
-def _array(column: Any) -> Any:
-    """The one array of a column whose chunks are combined."""
-    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
-
-
 def _unframed(texts: Sequence[str], field: Field, signs: str) -> tuple[Sequence[str], NDArray[np.bool_] | None]:
     """The texts without what stands around them, and which of them had just that; None when all had."""
     prefix, suffix = field.prefix.decode(), field.suffix.decode()
@@ -267,22 +264,10 @@ def _identified(field: Field, texts: framed.Texts, fits: NDArray[np.bool_]) -> _
 
 def _numbers(array: Any) -> NDArray[np.float64] | None:
     """The numbers with NaN where missing; None when pyarrow took a text for NaN that is not."""
-    values = _values(array, np.float64)
+    values = arrow.values(array, np.float64)
     if np.isnan(values).any():
         return None
-    return np.where(_present(array), values, np.nan) if array.null_count else values
-
-
-def _values(array: Any, dtype: type[np.generic]) -> NDArray[Any]:
-    """A pyarrow array's values (zero where missing) without a copy; its own `to_numpy` would import pandas."""
-    if not len(array):
-        return np.empty(0, dtype)
-    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * np.dtype(dtype).itemsize)
-
-
-def _present(array: Any) -> NDArray[np.bool_]:
-    bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), bitorder="little")
-    return bits[array.offset : array.offset + len(array)].view(np.bool_)
+    return np.where(arrow.present(array), values, np.nan) if array.null_count else values
 
 
 def _single(inner: framed.Inner) -> NDArray[np.float64] | None:
@@ -291,7 +276,7 @@ def _single(inner: framed.Inner) -> NDArray[np.float64] | None:
         return None
     nulls = [inner.before + text + inner.after for text in _NULLS]
     try:
-        return _numbers(_array(_read(inner.data, {"0": pa.float64()}, len(inner.data) + 1, nulls, []).column(0)))
+        return _numbers(arrow.only(_read(inner.data, {"0": pa.float64()}, len(inner.data) + 1, nulls, []).column(0)))
     except pa.ArrowInvalid:
         return None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper import ids
+from watchkeeper import arrow, ids
 from watchkeeper.capture import Block, prediction_kinds
 from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.curated.columns import COLLECTED, ID, ORDER, PLACE, SIZE, TIME, TRUTH, VERSION, fields, truth_kind
@@ -120,14 +120,14 @@ def from_arrow(spec: ModelSpec, rows: Any) -> Predictions:
     times, collected = _micros(rows, TIME, UNKNOWN_TIME), _micros(rows, COLLECTED, UNLABELLED)
     return Predictions(
         ids=_ids(rows),
-        places=_plain(rows, PLACE).astype(np.int32),
-        sizes=_plain(rows, SIZE).astype(np.int32),
+        places=arrow.values(_chunk(rows, PLACE), np.int32),
+        sizes=arrow.values(_chunk(rows, SIZE), np.int32),
         times=np.where(times == UNKNOWN_TIME, UNKNOWN_TIME, times // 1_000_000),
         features={name: column for name, column in columns.items() if name not in answers},
         predictions={name: columns[name] for name in answers},
         truth=truth,
         collected=collected,
-        orders=_plain(rows, ORDER),
+        orders=arrow.values(_chunk(rows, ORDER), np.int64),
     )
 
 
@@ -146,7 +146,7 @@ def _array(column: Column) -> Any:
 def _instants(micros: NDArray[np.int64], missing: NDArray[np.bool_]) -> Any:
     import pyarrow as pa
 
-    return pa.array(micros, mask=missing).cast(pa.timestamp("us"))
+    return pa.array(micros, mask=missing).view(pa.timestamp("us"))
 
 
 def _hex_array(digests: ids.Ids) -> Any:
@@ -170,27 +170,20 @@ def _column(rows: Any, name: str, kind: Kind) -> Column:
     if kind is Kind.CATEGORY:
         if found is None:
             return CategoryColumn(np.full(count, -1, np.int32), ())
-        codes = found.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return CategoryColumn.coded(codes, found.dictionary.to_pylist())
+        return CategoryColumn.coded(arrow.filled(found.indices, np.int32, -1), found.dictionary.to_pylist())
     if kind is Kind.TIMESTAMP:
         micros = _micros(rows, name, UNLABELLED)
         return TimeColumn(np.where(micros == UNLABELLED, np.nan, micros / 1e6))
     if found is None:
         return NumberColumn(np.full(count, np.nan))
-    return NumberColumn(found.to_numpy(zero_copy_only=False).astype(np.float64))
+    return NumberColumn(arrow.filled(found, np.float64, np.nan))
 
 
 def _micros(rows: Any, name: str, missing: int) -> NDArray[np.int64]:
     found = _chunk(rows, name)
     if found is None:
         return np.full(rows.num_rows, missing, np.int64)
-    values: NDArray[np.int64] = found.cast("int64").fill_null(missing).to_numpy(zero_copy_only=False)
-    return values
-
-
-def _plain(rows: Any, name: str) -> NDArray[np.int64]:
-    values: NDArray[np.int64] = _chunk(rows, name).to_numpy(zero_copy_only=False)
-    return values
+    return arrow.filled(found, np.int64, missing)
 
 
 def _chunk(rows: Any, name: str) -> Any:
@@ -199,4 +192,4 @@ def _chunk(rows: Any, name: str) -> Any:
     if place < 0:
         return None
     column = rows.column(place)
-    return column.combine_chunks() if hasattr(column, "num_chunks") else column
+    return arrow.only(column) if hasattr(column, "num_chunks") else column

@@ -79,13 +79,18 @@ class Source:
 
     Attributes
     ----------
-    hour : under which it is filed: when its labels were collected, where they do not say so themselves
+    hour : under which it is filed
     written : when it was written: of two labels collected at once, the later written one counts
     """
 
     key: str
     hour: datetime
     written: datetime
+
+    @property
+    def collected(self) -> datetime:
+        """When labels were collected that do not say so: within the file's hour, as near as can be to its writing."""
+        return min(max(self.written, self.hour), self.hour + timedelta(hours=1))
 
     @property
     def order(self) -> int:
@@ -129,7 +134,7 @@ class LabelReader:
         """
         faults = Faults()
         rows = list(self._usable(source, _format(source.key)(self._spec, source, chunks, faults), faults))
-        times = [row.collected or source.hour for row in rows]
+        times = [row.collected or source.collected for row in rows]
         part = Labels(
             ids=ids.digests(row.id.encode(errors="replace") for row in rows),
             places=np.array([row.place for row in rows], np.int32),
@@ -147,7 +152,7 @@ class LabelReader:
             truth = None if row.text is None else self._truth(row.text)
             if not row.id:
                 faults.add(Fault.NO_ID, place)
-            elif (row.collected or source.hour) > self._latest:
+            elif (row.collected or source.collected) > self._latest:
                 faults.add(Fault.FUTURE, place)
             elif isinstance(truth, Fault):
                 faults.add(truth, place)

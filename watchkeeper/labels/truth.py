@@ -1,7 +1,7 @@
 """Ground truth records: the id of a prediction, and what turned out to be true (CONTRACTS §2).
 
 A record labels all rows of a request, in their order, or with `eventMetadata.row` one of them, counted from 0. With
-`eventMetadata.collectedAt` it says when that became known; else the hour under which its file lies does.
+`eventMetadata.collectedAt` it says when that became known; else the hour under which its file lies does, about.
 """
 
 from __future__ import annotations

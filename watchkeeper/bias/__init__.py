@@ -1,0 +1,55 @@
+"""Bias: whether groups of people are treated alike, before training and after, from mergeable counts.
+
+`GroupBinning.fit(settings, baseline rows)` fixes the groups (`attribute`: one column; `facet`: all rows divided by one
+or two; `positive`: which outcomes count), `observe(binning, rows)` counts them (`counts`), any window is a merge, and
+`examine(baseline, window)` gives `BiasFindings` (`result`). A metric is a function of two groups' counts (`sides`):
+those `of_labels`, `of_predictions` and `of_errors` are listed in `metrics`; `draws` gives intervals, `trials` corrects
+them for looking at many; `dispersion` tells how much rows in bursts vary. `flip` is the one metric that needs rows.
+`table` is all of it as plain rows.
+"""
+
+from __future__ import annotations
+
+from watchkeeper.bias.attribute import MISSING, OTHER, Sensitive
+from watchkeeper.bias.binning import GroupBinning, GroupSettings
+from watchkeeper.bias.counts import GroupCounts, merge_all, observe
+from watchkeeper.bias.dispersion import dispersion
+from watchkeeper.bias.examine import examine
+from watchkeeper.bias.facet import ALL_OTHERS, Comparison
+from watchkeeper.bias.flip import FlipSettings, FlipTest, flip_test
+from watchkeeper.bias.metrics import METRICS
+from watchkeeper.bias.positive import BINARY, BINARY_REVERSED, Positive
+from watchkeeper.bias.result import BiasFindings, Measurement, Outcome, Verdict
+from watchkeeper.bias.settings import BiasSettings, Tolerance
+from watchkeeper.bias.table import HEADINGS, Row, table
+
+__all__ = [
+    "ALL_OTHERS",
+    "BINARY",
+    "BINARY_REVERSED",
+    "HEADINGS",
+    "METRICS",
+    "MISSING",
+    "OTHER",
+    "BiasFindings",
+    "BiasSettings",
+    "Comparison",
+    "FlipSettings",
+    "FlipTest",
+    "GroupBinning",
+    "GroupCounts",
+    "GroupSettings",
+    "Measurement",
+    "Outcome",
+    "Positive",
+    "Row",
+    "Sensitive",
+    "Tolerance",
+    "Verdict",
+    "dispersion",
+    "examine",
+    "flip_test",
+    "merge_all",
+    "observe",
+    "table",
+]

@@ -1,0 +1,153 @@
+"""Counts of rows with one of several classes: what a multiclass model has beside being right or wrong (`scored`).
+
+The baseline's classes are counted one by one, the 50 most frequent of them; all further ones together as "other". Where
+answers hold a probability for every class, each class against the rest has histograms of its own, over cells four times
+as wide as the grid's. Without, what needs them is absent.
+
+| section | what it counts |
+|---|---|
+| classes | rows by label and predicted class, each absent, one of the classes, or other |
+| class rows | labelled rows with a probability from 0 to 1 for every class |
+| class scores | of these, rows of the class and rows of others, by cell of its probability |
+| class losses | of these, log losses and squared errors (over all classes: 0 to 2) added up |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from watchkeeper.outcomes import fixed, grid
+from watchkeeper.outcomes.rows import Labelled
+from watchkeeper.outcomes.scored import categories, predicted_classes
+from watchkeeper.profile.layout import Floats, Integers
+from watchkeeper.table import CategoryColumn
+
+MOST_CLASSES = 50
+OTHER = "other"
+_COARSE = 4
+"""Cells of the grid that make one of a class's: a quarter in log-odds."""
+CELLS = (grid.PROBABILITIES.stop - grid.PROBABILITIES.start - 1) // _COARSE + 1
+
+
+@dataclass(frozen=True)
+class ClassBinning:
+    """The classes of the baseline.
+
+    Attributes
+    ----------
+    names : most frequent first, ties by name
+    shares : those for which answers hold a probability; none, or all that the answers know
+    """
+
+    names: tuple[str, ...]
+    shares: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(cls, rows: Labelled) -> ClassBinning:
+        """Learn from the baseline's rows: a class counts where it is the label, and where it is predicted."""
+        found: dict[str, int] = {}
+        for column in (categories("truth", rows.truth), predicted_classes(rows)):
+            counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels)).tolist()
+            for name, count in zip(column.levels, counts, strict=True):
+                found[name] = found.get(name, 0) + count
+        ranked = sorted((name for name, count in found.items() if count), key=lambda name: (-found[name], name))
+        return cls(tuple(ranked[:MOST_CLASSES]), tuple(sorted(rows.shares))[:MOST_CLASSES])
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The sections of the vector, and how many integers each has."""
+        sections = {"classes": (len(self.names) + 2) ** 2}
+        if self.shares:
+            sections |= {"class rows": 1, "class scores": len(self.shares) * 2 * CELLS, "class losses": 2}
+        return sections
+
+    def codes(self, column: CategoryColumn) -> Integers:
+        """Place of each row's class: 0 where absent, then the classes, last all others."""
+        known = {name: place for place, name in enumerate(self.names, 1)}
+        own = np.asarray([*(known.get(name, len(known) + 1) for name in column.levels), 0], np.int64)
+        found: Integers = own[column.codes]  # the code -1 finds the last
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"names": list(self.names), "shares": list(self.shares)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ClassBinning:
+        """Read what `to_json` wrote."""
+        return cls(tuple(document["names"]), tuple(document["shares"]))
+
+
+def count(rows: Labelled, binning: ClassBinning, into: Mapping[str, Integers]) -> None:
+    """Add at most `fixed.ROWS_AT_ONCE` rows to the sections."""
+    truth, most = categories("truth", rows.truth), len(binning.names) + 2
+    both = binning.codes(truth) * most + binning.codes(predicted_classes(rows))
+    into["classes"][:] += np.bincount(both, minlength=most * most)
+    if binning.shares and all(name in rows.shares for name in binning.shares):
+        _count_shares(rows, truth, binning, into)
+
+
+def _count_shares(rows: Labelled, truth: CategoryColumn, binning: ClassBinning, into: Mapping[str, Integers]) -> None:
+    shares = np.stack([np.asarray(rows.shares[name], np.float64) for name in binning.shares])
+    usable = grid.is_probability(shares).all(axis=0) & (truth.codes >= 0)
+    shares, known = shares[:, usable], {name: place for place, name in enumerate(binning.shares)}
+    own = np.asarray([known.get(name, -1) for name in truth.levels], np.int64)[truth.codes[usable]]
+    given = np.where(own >= 0, shares[own, np.arange(shares.shape[1])], 0.0)  # a class never heard of had no chance
+    squares = np.square(shares).sum(axis=0) + 1 - 2 * given
+    into["class rows"][0] += len(given)
+    losses = fixed.units(fixed.log_loss(given)).sum(), fixed.units(squares).sum()
+    into["class losses"][:] += np.array(losses).astype(np.int64)
+    counts = into["class scores"].reshape(len(binning.shares), 2, CELLS)
+    for place, values in enumerate(shares):
+        cells = (grid.places(values) - grid.PROBABILITIES.start) // _COARSE
+        counts[place] += np.bincount((own == place) * CELLS + cells, minlength=2 * CELLS).reshape(2, CELLS)
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """A view of the sections."""
+
+    sections: Mapping[str, Integers]
+    binning: ClassBinning
+
+    @property
+    def confusion(self) -> Integers:
+        """Rows by label and predicted class, those of `names`, of shape (names, names)."""
+        most = len(self.binning.names) + 2
+        return self.sections["classes"].reshape(most, most)[1:, 1:][: len(self.names), : len(self.names)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes, and other where any row has one."""
+        most = len(self.binning.names) + 2
+        both = self.sections["classes"].reshape(most, most)
+        others = int(both[-1].sum() + both[:, -1].sum())
+        return (*self.binning.names, OTHER) if others else self.binning.names
+
+    @property
+    def rows(self) -> int:
+        """Labelled rows with a probability for every class."""
+        return int(self.sections["class rows"][0]) if self.binning.shares else 0
+
+    @property
+    def scores(self) -> Integers:
+        """Of each class with probabilities, rows of others and of it, by cell: shape (classes, 2, cells)."""
+        return self.sections["class scores"].reshape(len(self.binning.shares), 2, CELLS)
+
+    @property
+    def losses(self) -> tuple[float, float]:
+        """Log losses and squared errors of these rows, added up."""
+        log_loss, squares = (self.sections["class losses"] / fixed.UNITS).tolist()
+        return log_loss, squares
+
+
+def middles() -> Floats:
+    """A probability that stands for each cell."""
+    inner = grid.MIDDLES[grid.PROBABILITIES]
+    starts = np.arange(0, len(inner), _COARSE)
+    means: Floats = np.add.reduceat(inner, starts) / np.diff(starts, append=len(inner))
+    return means

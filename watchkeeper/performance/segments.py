@@ -1,0 +1,174 @@
+"""The worst segments: cells of features in which predictions are worse, found among all of them at once.
+
+Every cell with enough labelled rows is tested, one-sided, for a larger mean loss: against the rest of the same window
+(weak segments), or against itself in the baseline (fallen segments). P-values are corrected by Holm's method over all
+cells tested: it holds whatever the cells have to do with each other, and cells of correlated features have much. Those
+that remain are ranked by harm, share of the rows × excess loss: where mending would gain most.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watchkeeper.drift import tails
+from watchkeeper.drift.evidence import share_test
+from watchkeeper.outcomes import Outcomes
+from watchkeeper.outcomes.segments import Segment
+from watchkeeper.performance.findings import SegmentFinding
+from watchkeeper.performance.settings import CompareSettings
+from watchkeeper.profile.layout import Floats
+
+_SURE = 1e9
+"""Standard deviations of a difference between losses that never vary."""
+_EXACT_BEYOND = 1.5
+"""Standard deviations from which on a share is tested exactly: below, no correction leaves a finding."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Loss of the labelled rows of some cells; all of shape (cells,).
+
+    Attributes
+    ----------
+    n, total, squares : rows, and the sums of their losses and of the squares of these
+    are_errors : losses are 1 for a wrong decision and 0 for a right one
+    """
+
+    n: Floats
+    total: Floats
+    squares: Floats
+    are_errors: bool
+
+    @classmethod
+    def of(cls, outcomes: Outcomes) -> Losses:
+        """Wrong decisions of a classifier, absolute errors of a regression."""
+        if outcomes.binning.errors is not None:
+            numbers = outcomes.errors.by_segment()
+            return cls(numbers.labelled.astype(np.float64), numbers.absolute, numbers.squares, are_errors=False)
+        cells = outcomes.scores.by_segment()
+        errors = cells.errors.astype(np.float64)
+        return cls(cells.labelled.astype(np.float64), errors, errors, are_errors=True)
+
+    @property
+    def mean(self) -> Floats:
+        """Mean loss; 0 without rows."""
+        return self.total / np.maximum(self.n, 1.0)
+
+    @property
+    def variance(self) -> Floats:
+        """Variance of a row's loss."""
+        second = self.squares / np.maximum(self.n, 1.0)
+        return np.maximum(second - np.square(self.mean), 0.0)
+
+    def rest(self, parts: tuple[slice, ...]) -> Losses:
+        """All rows but those of each cell, feature by feature."""
+        n, total, squares = (_others(values, parts) for values in (self.n, self.total, self.squares))
+        return Losses(n, total, squares, self.are_errors)
+
+
+def weakest(outcomes: Outcomes, settings: CompareSettings) -> tuple[SegmentFinding, ...]:
+    """Cells that are worse than the rest of the same rows, the most harmful first."""
+    losses = Losses.of(outcomes)
+    rest = losses.rest(outcomes.binning.segments.parts)
+    return _worse(outcomes, losses, rest, settings, "the rest")
+
+
+def fallen(baseline: Outcomes, window: Outcomes, settings: CompareSettings, share: float) -> tuple[SegmentFinding, ...]:
+    """Cells that are worse than they are in the baseline, the most harmful first; `share` is their part of alpha."""
+    return _worse(window, Losses.of(window), Losses.of(baseline), settings, "in the baseline", share)
+
+
+def count_tested(baseline: Outcomes, window: Outcomes, settings: CompareSettings) -> int:
+    """How many cells are compared with the baseline."""
+    return int(_tested(Losses.of(window), Losses.of(baseline), settings).sum())
+
+
+def _tested(losses: Losses, reference: Losses, settings: CompareSettings) -> NDArray[np.bool_]:
+    """Which cells have enough labelled rows on both sides."""
+    enough: NDArray[np.bool_] = np.minimum(losses.n, reference.n) >= max(settings.minimum_segment, 2)
+    return enough
+
+
+def holm(p: Floats) -> Floats:
+    """Holm's corrected p-values (1979)."""
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(steps, 1.0)
+    return corrected
+
+
+def _worse(
+    window: Outcomes, losses: Losses, reference: Losses, settings: CompareSettings, against: str, share: float = 1.0
+) -> tuple[SegmentFinding, ...]:
+    places = np.flatnonzero(_tested(losses, reference, settings))
+    p = np.array([_p_value(losses, reference, place, settings.overdispersion) for place in places.tolist()])
+    names = list(window.binning.segments.names())
+    labelled = _labelled(losses, window.binning.segments.parts)
+    found = [
+        _finding(names[place], losses, reference, place, labelled[place], own, corrected, settings, against)
+        for place, own, corrected in zip(
+            places.tolist(), p.tolist(), np.minimum(holm(p) / share, 1.0).tolist(), strict=True
+        )
+    ]
+    worse = sorted((each for each in found if each.worse), key=lambda each: (-each.harm, each.feature, each.cell))
+    return tuple(worse[: settings.most_segments])
+
+
+def _p_value(losses: Losses, reference: Losses, place: int, overdispersion: float) -> float:
+    """One-sided p of a larger mean loss: exact for errors (Fisher, mid-p), Welch's for others."""
+    n, m = float(losses.n[place]), float(reference.n[place])
+    excess = float(losses.mean[place] - reference.mean[place])
+    spread = float(losses.variance[place]) / n + float(reference.variance[place]) / m
+    if excess <= 0:
+        return 1.0
+    z = excess / math.sqrt(spread * overdispersion) if spread > 0 else _SURE
+    if losses.are_errors and z > _EXACT_BEYOND:
+        return share_test(float(losses.total[place]), n, float(reference.total[place]), m, overdispersion) / 2
+    return float(tails.student(z, max(min(n, m) / overdispersion - 1, 1.0))[0])
+
+
+def _finding(
+    name: Segment,
+    losses: Losses,
+    reference: Losses,
+    place: int,
+    labelled: float,
+    p: float,
+    corrected: float,
+    settings: CompareSettings,
+    against: str,
+) -> SegmentFinding:
+    loss, before, n = float(losses.mean[place]), float(reference.mean[place]), int(losses.n[place])
+    floor = settings.segment_floor * (1.0 if losses.are_errors else before)
+    what = "wrong" if losses.are_errors else "off by"
+    return SegmentFinding(
+        feature=name.feature,
+        cell=name.cell,
+        n=n,
+        share=n / labelled,
+        loss=loss,
+        reference=before,
+        harm=n / labelled * (loss - before),
+        p_value=p,
+        corrected_p=corrected,
+        worse=corrected < settings.alpha and loss - before > floor,
+        summary=f"{name.feature} {name.cell} (n = {n:,}): {what} {_number(loss)}, {_number(before)} {against}",
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _labelled(losses: Losses, parts: tuple[slice, ...]) -> Floats:
+    """All labelled rows, as each cell's feature has them."""
+    return np.concatenate([np.full(part.stop - part.start, losses.n[part].sum()) for part in parts])
+
+
+def _others(values: Floats, parts: tuple[slice, ...]) -> Floats:
+    return np.concatenate([values[part].sum() - values[part] for part in parts])
