@@ -26,7 +26,7 @@ from typing import Any
 from localcloud import lambda_runtime
 from localcloud.cloud import APIS_PREFIX, Answer, Cloud
 from localcloud.deliveries import find_function
-from localcloud.errors import DeliveryError
+from localcloud.errors import DeliveryError, LocalCloudError
 from localcloud.iam.policy import Request as PolicyRequest
 from localcloud.iam.policy import decide
 from localcloud.iam.signature import SignedRequest
@@ -107,7 +107,7 @@ class Place:
     route: Any
 
 
-class RefusedError(Exception):
+class RefusedError(LocalCloudError):
     """API Gateway itself answers, in the words that it has for a status.
 
     Attributes
@@ -317,9 +317,14 @@ def _answer_of(said: Any) -> Answer:
     if not isinstance(said, Mapping) or "statusCode" not in said:
         return HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(said).encode()
     body = str(said.get("body") or "")
-    content = base64.b64decode(body) if said.get("isBase64Encoded") else body.encode()
-    headers = {"content-type": "text/plain; charset=utf-8"} | {k.lower(): str(v) for k, v in said["headers"].items()}
-    return HTTPStatus(int(said["statusCode"])), headers, content
+    headers = {"content-type": "text/plain; charset=utf-8"}
+    headers |= {name.lower(): str(value) for name, value in (said.get("headers") or {}).items()}
+    try:
+        status = HTTPStatus(int(said["statusCode"]))
+        content = base64.b64decode(body, validate=True) if said.get("isBase64Encoded") else body.encode()
+    except ValueError as error:
+        raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, f"the function's answer is malformed: {error}") from error
+    return status, headers, content
 
 
 def _refusal(refused: RefusedError) -> Answer:

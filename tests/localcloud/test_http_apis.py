@@ -28,6 +28,10 @@ def handler(event, context):
         raise ValueError("no")
     if body == "plain":
         return {"took": "it"}
+    if body == "short":
+        return {"statusCode": "202", "body": "IjEi", "isBase64Encoded": True}
+    if body == "odd":
+        return {"statusCode": 99}
     return {"statusCode": 201, "headers": {"X-Seen": "yes"}, "body": json.dumps(event)}
 """
 AUTHORIZER = """
@@ -146,6 +150,8 @@ def test_a_body_that_is_not_declared_as_text_comes_as_base64_and_a_plain_documen
     # then
     assert send(url, b"plain", content_type="application/x-www-form-urlencoded")[1]["body"] == "cGxhaW4="
     assert send(url, b"plain", content_type="text/plain") == (200, {"took": "it"})
+    assert send(url, b"short", content_type="text/plain") == (202, "1")
+    assert send(url, b"odd", content_type="text/plain") == (500, {"message": "Internal Server Error"})
 
 
 def test_other_methods_paths_and_apis_are_not_found_and_a_failing_function_is_an_error(local: LocalCloud) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -128,6 +130,18 @@ def test_neither_ids_nor_labels_are_logged(s3: Any, logged: io.StringIO) -> None
     assert "Refused labels" in logged.getvalue()
     assert "alice" not in logged.getvalue()
     assert "secret" not in logged.getvalue()
+
+
+def test_a_cold_start_loads_nothing_that_the_functions_do_without() -> None:
+    # given
+    handlers = "import sys, lambdas.receive_labels.handler, lambdas.authorize_labels.handler"
+    heavy = "{'numpy', 'pandas', 'pyarrow', 'scipy'}"
+    # when
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"{handlers}; print(*{heavy} & sys.modules.keys())"], check=True, stdout=subprocess.PIPE
+    ).stdout
+    # then
+    assert loaded.split() == []
 
 
 # --- the key ----------------------------------------------------------------------------------------------------------
