@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("stack", "speed", "scale", "verdicts")
+PARTS = ("stack", "speed", "scale", "labels", "verdicts")
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     options.add_argument("part", nargs="+", choices=[*PARTS, "all"])
     options.add_argument("--no-demo", action="store_true", help="stack: leave out the demo (3 minutes)")
     options.add_argument(
-        "--quick", action="store_true", help="speed, scale: 100,000 rows once, to see whether all of it works"
+        "--quick", action="store_true", help="speed, scale, labels: 100,000 rows once, to see whether all of it works"
     )
     options.add_argument("--no-peers", action="store_true", help="speed, verdicts: ours and the floor alone")
     options.add_argument(
@@ -44,6 +44,10 @@ def main() -> None:
             from benchmarks.scale import report as scale
 
             text = scale.measure(chosen.quick)
+        elif part == "labels":
+            from benchmarks.labels import report as labels
+
+            text = labels.measure(100_000 if chosen.quick else 1_000_000)
         else:
             from benchmarks.verdicts import report as verdicts
 

@@ -111,3 +111,38 @@ def test_metrics_carry_the_time_of_their_event_and_the_model_alone(capsys, monke
     assert entry["Model"] == "credit"
     emit("credit", at, {})
     assert capsys.readouterr().out == ""
+
+
+class _Busy:
+    """A client that answers conditional writes with these errors, and then takes them."""
+
+    def __init__(self, *codes: str) -> None:
+        self.codes = list(codes)
+
+    def put_object(self, **_: object) -> None:
+        if self.codes:
+            raise ClientError({"Error": {"Code": self.codes.pop(0)}}, "PutObject")
+
+
+@pytest.mark.parametrize(
+    ("codes", "written"),
+    [
+        ((), True),
+        (("PreconditionFailed",), False),
+        (("ConditionalRequestConflict", "ConditionalRequestConflict"), True),
+        (("ConditionalRequestConflict", "PreconditionFailed"), False),
+    ],
+)
+def test_a_conditional_write_tells_what_became_of_it(codes: tuple[str, ...], written: bool) -> None:
+    # given a bucket that somebody else writes to
+    store = Store(_Busy(*codes), "data")  # type: ignore[arg-type]
+    # when; then whoever is told that it was not written may count on somebody else's object being there
+    assert store.put_if("key", b"data", None) is written
+
+
+def test_a_write_that_nobody_can_tell_of_fails() -> None:
+    # given
+    store = Store(_Busy(*["ConditionalRequestConflict"] * 9), "data")  # type: ignore[arg-type]
+    # then
+    with pytest.raises(ClientError):
+        store.put_if("key", b"data", None)

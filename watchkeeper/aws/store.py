@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _CHUNK = 1 << 20
-_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404")
-"""What S3 answers a conditional write whose object was changed, is being changed, or is gone."""
+_CHANGED = ("PreconditionFailed", "NoSuchKey", "412", "404")
+"""What S3 answers a conditional write whose object was changed, or is gone."""
+_CHANGING = ("ConditionalRequestConflict", "409")
+"""What it answers while somebody else is writing the object."""
+_ATTEMPTS = 4
 _READERS = 16
 _READ_AHEAD = 4 * _READERS
 
@@ -65,15 +68,24 @@ class Store:
         return None if found is None else (found["Body"].read(), found["ETag"])
 
     def put_if(self, key: str, data: bytes, tag: str | None, content_type: str = "application/json") -> bool:
-        """Write an object if it still has the entity tag (None: if there is none); False when it was changed."""
+        """Write an object if it still has the entity tag (None: if there is none); False when it was changed.
+
+        While somebody else is writing it S3 tells nothing of either: then it is tried again.
+        """
         condition: Any = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
-        try:
-            self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, **condition)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _CHANGED:
-                return False
-            raise
-        return True
+        attempts = _ATTEMPTS
+        while True:
+            attempts -= 1
+            try:
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, **condition)
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code in _CHANGED:
+                    return False
+                if code not in _CHANGING or not attempts:
+                    raise
+            else:
+                return True
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         """The object's bytes from `start` up to `stop`."""

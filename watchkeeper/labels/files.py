@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ class Source:
     hour: datetime
     written: datetime
 
-    @property
+    @cached_property
     def collected(self) -> datetime:
         """When labels were collected that do not say so: within the file's hour, as near as can be to its writing."""
         return min(max(self.written, self.hour), self.hour + timedelta(hours=1))
@@ -148,16 +149,16 @@ class LabelReader:
     def _usable(self, source: Source, rows: Iterable[_Row], faults: Faults) -> Iterator[_Row]:
         """The rows that are labels, as the model's training sets spell them."""
         for row in rows:
-            place = f"{source.key}, line {row.line}"
             truth = None if row.text is None else self._truth(row.text)
+            fault = truth if isinstance(truth, Fault) else None
+            if (row.collected or source.collected) > self._latest:
+                fault = Fault.FUTURE
             if not row.id:
-                faults.add(Fault.NO_ID, place)
-            elif (row.collected or source.collected) > self._latest:
-                faults.add(Fault.FUTURE, place)
-            elif isinstance(truth, Fault):
-                faults.add(truth, place)
-            else:
+                fault = Fault.NO_ID
+            if fault is None:
                 yield row._replace(text=truth)
+            else:
+                faults.add(fault, f"{source.key}, line {row.line}")
 
     def _truth(self, text: str) -> str | Fault | None:
         if self._spec.task is Task.REGRESSION:
