@@ -36,7 +36,7 @@ from watchkeeper.errors import BaselineError
 from watchkeeper.profile import Baseline, Binning, Observer, Profile
 from watchkeeper.profile.profile import rebased
 from watchkeeper.spec import InputFormat, ModelSpec, deployed_spec
-from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn, concatenate
+from watchkeeper.table import concatenate, taken
 from watchkeeper.trainingset import MANIFEST, Manifest, Split
 
 SAMPLE_CELLS = 2_000_000
@@ -163,17 +163,9 @@ def _fitted(blocks: Sequence[Block]) -> Binning:
 
 def _taken(block: Block, places: NDArray[np.intp]) -> Block:
     """Some rows of a block; what is missing and what was wrong are alike to the bins."""
-    features = {name: _rows_of(column, places) for name, column in block.features.items()}
-    predictions = {n: _rows_of(column, places) if len(column) else column for n, column in block.predictions.items()}
+    features = {name: taken(column, places) for name, column in block.features.items()}
+    predictions = {n: taken(column, places) if len(column) else column for n, column in block.predictions.items()}
     return Block(len(places), features, predictions)
-
-
-def _rows_of(values: Column, places: NDArray[np.intp]) -> Column:
-    if isinstance(values, CategoryColumn):
-        return CategoryColumn.coded(values.codes[places], values.levels)
-    if isinstance(values, NumberColumn):
-        return NumberColumn(values.values[places])
-    return TimeColumn(values.seconds[places])
 
 
 def _verification(spec: ModelSpec, holdout: Sequence[Task]) -> bytes:

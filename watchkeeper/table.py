@@ -195,6 +195,15 @@ def concatenate(parts: Iterable[Column]) -> Column:
     return CategoryColumn.coded(np.concatenate(codes), [name for part in categories for name in part.levels], invalid)
 
 
+def taken(column: Column, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Column:
+    """Some rows of a column; which of the missing ones were of the wrong type is forgotten."""
+    if isinstance(column, CategoryColumn):
+        return CategoryColumn.coded(column.codes[rows], column.levels)
+    if isinstance(column, NumberColumn):
+        return NumberColumn(column.values[rows])
+    return TimeColumn(column.seconds[rows])
+
+
 def _quantities(kind: Kind, values: NDArray[np.float64], invalid: int) -> NumberColumn | TimeColumn:
     return TimeColumn(values, invalid) if kind is Kind.TIMESTAMP else NumberColumn(values, invalid)
 

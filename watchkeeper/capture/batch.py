@@ -125,12 +125,15 @@ _Pair: TypeAlias = tuple[_Line | None, _Line | None]
 
 
 class BatchReader:
-    """Reads pairs of files of one model, as `CaptureReader` reads captures."""
+    """Reads pairs of files of one model, as `CaptureReader` reads captures.
 
-    def __init__(self, spec: ModelSpec) -> None:
+    With `identified`, blocks tell whose rows they hold: the id of a pair is the number of its line, counted from 1.
+    """
+
+    def __init__(self, spec: ModelSpec, *, identified: bool = False) -> None:
         self._json = spec.input_format is InputFormat.JSON
-        self._records = RecordReader(spec)
-        self._joined = JoinedReader(spec)
+        self._records = RecordReader(spec, identified=identified)
+        self._joined = JoinedReader(spec, identified=identified)
         self._nothing = Part(0, self._records.feature_columns(()), prediction_columns(spec.task, ()))
 
     def blocks(self, requests: Iterable[bytes], answers: Iterable[bytes] | None) -> Iterator[Block]:
@@ -175,7 +178,7 @@ class BatchReader:
         if told is not None:
             answers = _answer_rows(_GENERATED.sub("", told.text()))
             outputs = self._records.output_rows(answers, len(inputs), "answer")
-        return Record("", None, UNKNOWN_TIME, inputs, outputs, self._records.keys.shapes(rows))
+        return Record(str(asked.number), None, UNKNOWN_TIME, inputs, outputs, self._records.keys.shapes(rows))
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:
@@ -212,7 +215,7 @@ def _exchange(pair: _Pair, answered: bool) -> Exchange | None:
         answer = None if told is None else _GENERATED.sub("", told.text())
         if answer is not None and answer.lstrip().startswith(("{", "[")):
             return None
-        return Exchange.of(asked.text(), answer, answered=answered)
+        return Exchange.of(asked.text(), answer, answered=answered, id=str(asked.number))
     except CaptureError:
         return None
 

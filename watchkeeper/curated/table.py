@@ -18,7 +18,7 @@ from watchkeeper.ids import Ids
 from watchkeeper.labels.table import UNLABELLED, Labels, Truth, truths
 from watchkeeper.outcomes import Labelled
 from watchkeeper.spec import Task
-from watchkeeper.table import CategoryColumn, Column, NumberColumn, TimeColumn, concatenate
+from watchkeeper.table import CategoryColumn, Column, NumberColumn, concatenate, taken
 
 
 @dataclass(frozen=True)
@@ -111,15 +111,15 @@ class Predictions:
 
     def taken(self, rows: NDArray[np.intp]) -> Predictions:
         """Some of the rows, in the order given."""
-        truth = _rows_of(self.truth, rows)
+        truth = taken(self.truth, rows)
         assert isinstance(truth, CategoryColumn | NumberColumn)
         return Predictions(
             ids=self.ids[rows],
             places=self.places[rows],
             sizes=self.sizes[rows],
             times=self.times[rows],
-            features={name: _rows_of(column, rows) for name, column in self.features.items()},
-            predictions={name: _rows_of(column, rows) for name, column in self.predictions.items()},
+            features={name: taken(column, rows) for name, column in self.features.items()},
+            predictions={name: taken(column, rows) for name, column in self.predictions.items()},
             truth=truth,
             collected=self.collected[rows],
             orders=self.orders[rows],
@@ -182,14 +182,6 @@ def _overwritten(old: Truth, rows: NDArray[np.intp], new: Truth, among: NDArray[
 
 def _columns(parts: Sequence[Mapping[str, Column]]) -> dict[str, Column]:
     return {name: concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _rows_of(column: Column, rows: NDArray[np.intp]) -> Column:
-    if isinstance(column, CategoryColumn):
-        return CategoryColumn.coded(column.codes[rows], column.levels)
-    if isinstance(column, NumberColumn):
-        return NumberColumn(column.values[rows])
-    return TimeColumn(column.seconds[rows])
 
 
 def _answered(column: Column, rows: int) -> Column:

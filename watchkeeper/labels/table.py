@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.ids import Ids, unknown
 from watchkeeper.spec import Task
-from watchkeeper.table import CategoryColumn, Column, NumberColumn, concatenate
+from watchkeeper.table import CategoryColumn, Column, NumberColumn, concatenate, taken
 
 Truth: TypeAlias = CategoryColumn | NumberColumn
 """What turned out to be true, as `holdout.canonical_truth` spells it; missing (-1 or NaN) where it was withdrawn."""
@@ -65,7 +65,7 @@ class Labels:
             sizes=np.concatenate([part.sizes for part in parts]),
             collected=np.concatenate([part.collected for part in parts]),
             orders=np.concatenate([part.orders for part in parts]),
-            truth=_concatenated([part.truth for part in parts]),
+            truth=_truth(concatenate([part.truth for part in parts])),
         )
         order = np.lexsort((whole.orders, whole.collected, whole.places, whole.ids))
         ids, places = whole.ids[order], whole.places[order]
@@ -88,7 +88,7 @@ class Labels:
             self.sizes[rows],
             self.collected[rows],
             self.orders[rows],
-            taken(self.truth, rows),
+            _truth(taken(self.truth, rows)),
         )
 
 
@@ -99,14 +99,6 @@ def truths(task: Task, values: Iterable[str | None]) -> Truth:
     return CategoryColumn.of(list(values))
 
 
-def taken(column: Truth, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Truth:
-    """Some rows of a column."""
-    if isinstance(column, NumberColumn):
-        return NumberColumn(column.values[rows])
-    return CategoryColumn.coded(column.codes[rows], column.levels)
-
-
-def _concatenated(parts: Sequence[Column]) -> Truth:
-    whole = concatenate(parts)
-    assert isinstance(whole, CategoryColumn | NumberColumn)
-    return whole
+def _truth(column: Column) -> Truth:
+    assert isinstance(column, CategoryColumn | NumberColumn)
+    return column

@@ -7,10 +7,11 @@ numbers, `segments` what of every feature's cells, `calibration` what probabilit
 units sums are whole.
 """
 
+from watchkeeper.outcomes.baseline import OutcomeBaseline
 from watchkeeper.outcomes.binning import OutcomeBinning
 from watchkeeper.outcomes.calibration import Calibration
 from watchkeeper.outcomes.observer import observe
 from watchkeeper.outcomes.outcomes import Outcomes, merge_all
 from watchkeeper.outcomes.rows import Labelled
 
-__all__ = ["Calibration", "Labelled", "OutcomeBinning", "Outcomes", "merge_all", "observe"]
+__all__ = ["Calibration", "Labelled", "OutcomeBaseline", "OutcomeBinning", "Outcomes", "merge_all", "observe"]

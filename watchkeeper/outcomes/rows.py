@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.table import CategoryColumn, Column, NumberColumn
+from watchkeeper.table import CategoryColumn, Column, NumberColumn, concatenate, taken
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,32 @@ class Labelled:
     predictions: Mapping[str, Column]
     truth: CategoryColumn | NumberColumn
     shares: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @classmethod
+    def together(cls, parts: Sequence[Labelled]) -> Labelled:
+        """The rows of all parts, of which there is at least one, in order."""
+        truth = concatenate([part.truth for part in parts])
+        assert isinstance(truth, CategoryColumn | NumberColumn)
+        return cls(
+            rows=sum(part.rows for part in parts),
+            features=_together([part.features for part in parts]),
+            predictions=_together([part.predictions for part in parts]),
+            truth=truth,
+            shares={name: np.concatenate([part.shares[name] for part in parts]) for name in parts[0].shares},
+        )
+
+    def taken(self, rows: NDArray[np.intp]) -> Labelled:
+        """Some of the rows, in the order given."""
+        truth = taken(self.truth, rows)
+        assert isinstance(truth, CategoryColumn | NumberColumn)
+        return Labelled(
+            rows=len(rows),
+            features={name: taken(column, rows) for name, column in self.features.items()},
+            predictions={name: taken(column, rows) for name, column in self.predictions.items()},
+            truth=truth,
+            shares={name: values[rows] for name, values in self.shares.items()},
+        )
+
+
+def _together(parts: Sequence[Mapping[str, Column]]) -> dict[str, Column]:
+    return {name: concatenate([part[name] for part in parts]) for name in parts[0]}
