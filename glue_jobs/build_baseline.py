@@ -24,7 +24,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from glue_jobs import reference
+from glue_jobs import labelled, reference
 from glue_jobs.job import arguments, session
 from glue_jobs.merging import batch, merged, queue
 from glue_jobs.reference import Run, Task
@@ -77,6 +77,8 @@ def main() -> None:
         in_order = [profile for _, profile in sorted(profiles.items())]
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
+    outcomes = labelled.outcomes(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    data.put(naming.outcome_baseline_key(spec.name, version), outcomes.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
     data.put(naming.baseline_key(spec.name, version), baseline.to_json())  # last: it starts the profiling
 
@@ -104,7 +106,7 @@ class Rows:
     def sampled(self, spark: SparkSession, rows: int) -> Sample:
         """Count all rows, and fit bins on a share of them that does not grow with their number."""
         spec = self.spec
-        share = min(1.0, SAMPLE_CELLS / max(1, rows * len(spec.profiled_features)))
+        share = _share(spec, rows)
 
         def sample(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for task in _tasks(batches):
@@ -148,6 +150,11 @@ class Rows:
         partials = queue(spark, self.tasks, reference.SCHEMA).mapInArrow(observe, PARTIALS)
         read = partial(Profile.from_json, binning=binning)
         return {row["stretch"]: read(bytes(row["profile"])) for row in merged(partials, "stretch", read).collect()}
+
+
+def _share(spec: ModelSpec, rows: int) -> float:
+    """Of so many rows, the share that bins are fitted on."""
+    return min(1.0, SAMPLE_CELLS / max(1, rows * len(spec.profiled_features)))
 
 
 def _tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[Task]:

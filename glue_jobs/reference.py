@@ -12,15 +12,19 @@ from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from typing import NamedTuple
 
-from watchkeeper import naming
+import numpy as np
+
+from watchkeeper import ids, naming
 from watchkeeper.aws import pieces
 from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import split_uri
 from watchkeeper.capture import Block
 from watchkeeper.capture.batch import BatchReader, paired
 from watchkeeper.errors import DatasetError
+from watchkeeper.labels.table import rows_of, truths
+from watchkeeper.outcomes import Labelled
 from watchkeeper.spec import Feature, InputFormat, Kind, ModelSpec
-from watchkeeper.trainingset import HOLDOUT_FEATURES, TRAIN
+from watchkeeper.trainingset import HOLDOUT_FEATURES, HOLDOUT_LABELS, TRAIN
 
 LINES_AT_ONCE = 20_000
 
@@ -118,6 +122,30 @@ def stretches(spec: ModelSpec, task: Task, first: int, size: int | None) -> Iter
         place += len(some)
         sides = [b"\n".join(side) for side in zip(*some, strict=True)]
         yield from ((number, block) for block in _readable(reader.blocks(sides[:1], sides[1:]), task))
+
+
+def labelled(spec: ModelSpec, task: Task) -> Iterator[Labelled]:
+    """The rows of a holdout file beside their labels; memory does not grow with their number.
+
+    Raises
+    ------
+    DatasetError
+        An object has gone, or a line cannot be read, or has no answer or label.
+    """
+    reader = BatchReader(spec, identified=True)
+    folder, _, name = task.requests.rpartition(HOLDOUT_FEATURES)
+    labels = _lines(f"{folder}{HOLDOUT_LABELS}{name.rpartition('.')[0]}.csv")
+    rows = zip_longest(_lines(task.requests), _lines(task.answers), labels, fillvalue=b"")
+    while some := list(islice(rows, LINES_AT_ONCE)):
+        *sides, told = zip(*some, strict=True)
+        truth = truths(spec.task, (text.decode() or None for text in told))
+        names = ids.digests(str(line).encode() for line in range(1, len(some) + 1))
+        order = np.argsort(names)
+        requests, answers = (b"\n".join(side) for side in sides)
+        for block in _readable(reader.blocks([requests], [answers]), task):
+            assert block.identities is not None  # a row is a line of the file
+            places = order[ids.places(block.identities.ids, names[order])]
+            yield Labelled(block.rows, block.features, block.predictions, rows_of(truth, places))
 
 
 def head(task: Task, rows: int) -> list[tuple[str, str]]:

@@ -60,9 +60,14 @@ def read(context: ModelContext, role: iam.IRole, *prefixes: str) -> None:
     """Read and list objects under prefixes of the data bucket."""
     bucket = context.platform.bucket
     allow(role, ["s3:GetObject"], [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes], BY_PREFIX)
-    patterns = [f"{prefix}*" for prefix in prefixes]
-    allow(role, ["s3:ListBucket"], [bucket.bucket_arn], StringLike={"s3:prefix": patterns})
+    find(context, role, *prefixes)
     use_key(context, role)
+
+
+def find(context: ModelContext, role: iam.IRole, *prefixes: str) -> None:
+    """List objects under prefixes of the data bucket."""
+    patterns = [f"{prefix}*" for prefix in prefixes]
+    allow(role, ["s3:ListBucket"], [context.platform.bucket.bucket_arn], StringLike={"s3:prefix": patterns})
 
 
 def write(context: ModelContext, role: iam.IRole, *prefixes: str) -> None:

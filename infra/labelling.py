@@ -41,8 +41,10 @@ class Labelling(Construct):
             dead_letters=dead_letters,
         )
         kept = naming.predictions_prefix(model), naming.ids_prefix(model), naming.joined_prefix(model)
-        self.join.reads(naming.staged_prefix(model), naming.labels_prefix(model), *kept)
-        self.join.writes(*kept)
+        outcomes = naming.outcomes_prefix(model)
+        self.join.reads(naming.staged_prefix(model), naming.labels_prefix(model), naming.baseline_prefix(model), *kept)
+        self.join.lists(outcomes)
+        self.join.writes(*kept, outcomes)
         schedules.add("labels", self.join, context.spec.labelling.schedule, f"Joins {model}'s labels")
         self._table(context)
 

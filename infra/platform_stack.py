@@ -29,7 +29,7 @@ from watchkeeper.errors import ConfigError
 KEPT_PREFIXES = {
     "captures": ("capture/", "quarantine/", "staged/"),
     "labels": ("labels/", "joined/"),
-    "predictions": ("predictions/", "ids/"),
+    "predictions": ("predictions/", "ids/", "outcomes/"),
     "profiles": ("profiles/", "compacted/", "memory/"),
     "findings": ("findings/",),
     "training": ("training/",),

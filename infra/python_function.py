@@ -141,6 +141,10 @@ class PythonFunction(Construct):
         """Let it read and list prefixes of the data bucket."""
         grants.read(self._context, self.role, *prefixes)
 
+    def lists(self, *prefixes: str) -> None:
+        """Let it list prefixes of the data bucket, without reading what is there."""
+        grants.find(self._context, self.role, *prefixes)
+
     def writes(self, *prefixes: str) -> None:
         """Let it write under prefixes of the data bucket."""
         grants.write(self._context, self.role, *prefixes)

@@ -165,6 +165,23 @@ def predictions_key(model: str, version: str, hour: datetime) -> str:
     return f"{predictions_prefix(model, hour)}hr={hour:%H}/{version}.parquet"
 
 
+def outcomes_prefix(model: str, day: datetime | None = None) -> str:
+    """Prefix of the outcomes of curated predictions; of one UTC day."""
+    return f"outcomes/{model}/" + (f"{day:%Y/%m/%d}/" if day else "")
+
+
+def outcomes_key(model: str, version: str, binning: str, hour: datetime) -> str:
+    """Where the outcomes of one version's predictions of a UTC hour are kept, counted over these bins."""
+    return f"{outcomes_prefix(model)}{hour:%Y/%m/%d/%H}/{version}--{binning}.json"
+
+
+def parse_predictions_key(model: str, key: str) -> tuple[datetime, str]:
+    """Hour and version of a file of curated predictions."""
+    day, hour, name = key.removeprefix(predictions_prefix(model)).split("/")
+    start = datetime.strptime(f"{day} {hour}", "dt=%Y-%m-%d hr=%H").replace(tzinfo=UTC)
+    return start, name.removesuffix(".parquet")
+
+
 def predictions_table(model: str) -> str:
     """Name of the Glue table of the curated predictions."""
     return f"{model.replace('-', '_')}_predictions"
@@ -193,6 +210,11 @@ def baseline_key(model: str, version: str) -> str:
 def calibration_key(model: str, version: str) -> str:
     """How much windows vary, as far as the baseline's own rows tell."""
     return baseline_prefix(model, version) + "calibration.json"
+
+
+def outcome_baseline_key(model: str, version: str) -> str:
+    """What the labels of the rows say that the version was judged on."""
+    return baseline_prefix(model, version) + "outcomes.json"
 
 
 def memory_prefix(model: str) -> str:

@@ -1,4 +1,7 @@
-"""Files the captured rows of late, and joins the labels that came with them: see `watchkeeper.aws.curation`."""
+"""Files the captured rows of late, joins the labels that came with them, and counts what came of it.
+
+See `watchkeeper.aws.curation` and `watchkeeper.aws.outcome_hours`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from watchkeeper.aws.curated_hours import CuratedHours
 from watchkeeper.aws.curation import Outcome, curate
 from watchkeeper.aws.label_files import LabelFiles
 from watchkeeper.aws.metrics import emit
+from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.labels import LabelReader
 from watchkeeper.naming import Metric
 from watchkeeper.spec import deployed_spec
@@ -27,11 +31,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     hours = CuratedHours(deployed.store(), spec, now, timedelta(days=spec.labelling.horizon_days))
     files = LabelFiles(deployed.store(), spec, now, hours.days, timedelta(hours=spec.labelling.patience_hours))
     outcome = curate(hours, files, LabelReader(spec, now))
+    counted = OutcomeHours(hours).count()
     _tell(outcome)
     emit(spec.name, now, _metrics(outcome))
     return {
         "filed": len(outcome.filed),
         "joined": len(outcome.joined),
+        "counted": len(counted),
         "labels": outcome.labels,
         "waiting": outcome.waiting,
         "unusable": outcome.unusable,

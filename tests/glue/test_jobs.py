@@ -13,6 +13,8 @@ from tests.glue.conftest import BUCKET
 from tests.support import capture_record, label_record, model_spec
 from watchkeeper import naming
 from watchkeeper.capture import PREDICTED_SCORE, CaptureReader
+from watchkeeper.outcomes import OutcomeBaseline
+from watchkeeper.performance import measure
 from watchkeeper.profile import Baseline, CategoryProfile, NumberProfile
 from watchkeeper.spec import Feature, Kind, ModelSpec
 from watchkeeper.trainingset import Manifest, Split
@@ -139,6 +141,15 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     assert income.missing == int(table["income"].isna().sum())
     assert income.below == income.above == 0
     assert baseline.reference.predictions[PREDICTED_SCORE].rows == 750
+    # and the outcomes are those of the holdout's rows with their own answers and labels
+    stored = s3.get_object(Bucket=BUCKET, Key=naming.outcome_baseline_key("credit", "v1"))["Body"].read()
+    outcomes = OutcomeBaseline.from_json(stored).outcomes
+    positive = np.array([float(answer) >= spec.output.threshold for answer in answers])
+    truth = np.array(lines(s3, prefix + "holdout/labels/")) == "1"
+    measured = {metric.name: metric.value for metric in measure(outcomes).metrics}
+    assert outcomes.rows == 750
+    assert measured["accuracy"] == pytest.approx(float((positive == truth).mean()))
+    assert measured["recall"] == pytest.approx(float((positive & truth).sum() / truth.sum()))
     # and the recorded answers belong to the recorded requests
     verification = json.loads(s3.get_object(Bucket=BUCKET, Key=naming.verification_key("credit", "v1"))["Body"].read())
     assert [item["body"] for item in verification["requests"]] == requests[:20]

@@ -16,10 +16,12 @@ from watchkeeper import ids, naming
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
 from watchkeeper.aws.curation import Outcome, curate
 from watchkeeper.aws.label_files import Account, LabelFiles
+from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import CaptureReader
 from watchkeeper.curated import Stager, from_parquet
 from watchkeeper.labels import Fault, LabelReader
+from watchkeeper.outcomes import OutcomeBaseline, OutcomeBinning, Outcomes, observe
 
 SPEC = model_spec()
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -214,3 +216,43 @@ def test_two_runs_at_once_lose_nothing(store: Store, monkeypatch: pytest.MonkeyP
     # then
     assert raced
     assert told(store) == {"dt=2026-11-21/hr=09/v1.parquet": of(a="1", b="0")}
+
+
+def test_hours_are_counted_when_they_were_written_since(store: Store, clock: time_machine.Traveller):
+    # given hours of two versions, of which one has a baseline; it says nothing of labels but what they are
+    stage(store, "a", "b", "c")
+    stage(store, "d", hour=NINE - timedelta(hours=2))
+    stage(store, "e", version="v2")
+    tell(store, label_record("a", "1"), label_record("b", "0"))
+    run(store)
+    hours = CuratedHours(store, SPEC, NINE, HORIZON)
+    data = store.get(naming.predictions_key("credit", "v1", NINE))
+    assert data is not None
+    rows = from_parquet(SPEC, data).labelled()
+    baseline = OutcomeBaseline("v1", observe(OutcomeBinning.fit(SPEC, rows), rows))
+    store.put(naming.outcome_baseline_key("credit", "v1"), baseline.to_json())
+    window = [NINE - timedelta(hours=back) for back in range(5)]
+
+    # when they are counted
+    first = OutcomeHours(hours).count()
+
+    # then any window is there as a merge
+    assert first == {Hour(NINE, "v1"), Hour(NINE - timedelta(hours=2), "v1")}
+    outcomes = OutcomeHours(hours).window(baseline, window)
+    assert (outcomes.rows, outcomes.scores.labelled) == (4, 2)
+    assert OutcomeHours(hours).window(baseline, window[:1]) == baseline.outcomes
+
+    # when a label comes late, and nothing else since what was staged is settled
+    clock.shift(timedelta(hours=1))
+    run(store)
+    clock.shift(timedelta(hours=1))
+    OutcomeHours(hours).count()
+    clock.shift(timedelta(hours=1))
+    tell(store, label_record("c", "1"), file="late.jsonl")
+    run(store)
+    again = OutcomeHours(hours).count()
+
+    # then only its hour is counted anew
+    assert again == {Hour(NINE, "v1")}
+    assert OutcomeHours(hours).window(baseline, window).scores.labelled == 3
+    assert OutcomeHours(hours).window(baseline, ()) == Outcomes.empty(baseline.binning)

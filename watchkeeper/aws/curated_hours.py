@@ -99,6 +99,11 @@ class CuratedHours:
                 return
         raise LabelError(f"{key} was changed by others {_ATTEMPTS} times in a row: run the join again.")
 
+    def filed(self, day: datetime) -> Iterator[tuple[Hour, Listed]]:
+        """The hours of a UTC day that are filed, with the objects that their predictions are in."""
+        for item in self.store.listed(naming.predictions_prefix(self.spec.name, day)):
+            yield Hour(*naming.parse_predictions_key(self.spec.name, item.key)), item
+
     def ids(self) -> Iterator[tuple[Hour, Ids]]:
         """The ids of every hour, in ascending order; the newest day first."""
         whole = naming.ids_prefix(self.spec.name)

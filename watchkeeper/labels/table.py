@@ -88,7 +88,7 @@ class Labels:
             self.sizes[rows],
             self.collected[rows],
             self.orders[rows],
-            _truth(taken(self.truth, rows)),
+            rows_of(self.truth, rows),
         )
 
 
@@ -97,6 +97,11 @@ def truths(task: Task, values: Iterable[str | None]) -> Truth:
     if task is Task.REGRESSION:
         return NumberColumn(np.array([np.nan if value is None else float(value) for value in values], np.float64))
     return CategoryColumn.of(list(values))
+
+
+def rows_of(truth: Truth, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Truth:
+    """Some rows of a column of labels."""
+    return _truth(taken(truth, rows))
 
 
 def _truth(column: Column) -> Truth:

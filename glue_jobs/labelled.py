@@ -1,0 +1,62 @@
+"""What the labels of a holdout say of a version: the bins of its outcomes, and the outcomes to compare windows with.
+
+The rows are read twice by the executors, as those of the baseline are: for a sample that the bins are fitted on, and
+for the counts over these.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from glue_jobs import reference
+from glue_jobs.merging import batch, queue
+from glue_jobs.reference import Task
+from watchkeeper.outcomes import Labelled, OutcomeBaseline, OutcomeBinning, Outcomes, merge_all, observe
+from watchkeeper.spec import ModelSpec
+
+SAMPLES, PARTIALS = "sample binary", "outcomes binary"
+
+
+def outcomes(
+    spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[Task], share: float
+) -> OutcomeBaseline:
+    """The outcomes of a holdout.
+
+    Parameters
+    ----------
+    share : of the rows, that the bins are fitted on
+
+    Raises
+    ------
+    DatasetError
+        Rows cannot be read, or have no label.
+    """
+    work = queue(spark, holdout, reference.SCHEMA)
+
+    def sample(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for task in _tasks(batches):
+            random = np.random.default_rng([task.start, *task.requests.encode()])
+            for rows in reference.labelled(spec, task):
+                kept = rows if share == 1.0 else rows.taken(np.flatnonzero(random.random(rows.rows) < share))
+                yield batch(SAMPLES, pickle.dumps(kept))
+
+    sampled = work.mapInArrow(sample, SAMPLES).toLocalIterator()
+    parts = [pickle.loads(row["sample"]) for row in sampled]  # noqa: S301  # our own executors wrote it
+    binning = OutcomeBinning.fit(spec, Labelled.together(parts))
+
+    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        counted = (observe(binning, rows) for task in _tasks(batches) for rows in reference.labelled(spec, task))
+        yield batch(PARTIALS, merge_all(counted, Outcomes.empty(binning)).to_json())
+
+    partials = work.mapInArrow(count, PARTIALS).toLocalIterator()
+    found = (Outcomes.from_json(bytes(row["outcomes"]), binning) for row in partials)
+    return OutcomeBaseline(version, merge_all(found, Outcomes.empty(binning)))
+
+
+def _tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[Task]:
+    return (Task(**row) for rows in batches for row in rows.to_pylist())
