@@ -74,7 +74,7 @@ def weakest(outcomes: Outcomes, settings: CompareSettings) -> tuple[SegmentFindi
     """Cells that are worse than the rest of the same rows, the most harmful first."""
     losses = Losses.of(outcomes)
     rest = losses.rest(outcomes.binning.segments.parts)
-    return _worse(outcomes, losses, rest, settings, "the rest")
+    return _worse(outcomes, losses, rest, settings, "in the rest of the window")
 
 
 def fallen(baseline: Outcomes, window: Outcomes, settings: CompareSettings, share: float) -> tuple[SegmentFinding, ...]:
@@ -145,7 +145,7 @@ def _finding(
 ) -> SegmentFinding:
     loss, before, n = float(losses.mean[place]), float(reference.mean[place]), int(losses.n[place])
     floor = settings.segment_floor * (1.0 if losses.are_errors else before)
-    what = "wrong" if losses.are_errors else "off by"
+    words = f"{loss:.1%} wrong, {before:.1%}" if losses.are_errors else f"off by {loss:.3g}, {before:.3g}"
     return SegmentFinding(
         feature=name.feature,
         cell=name.cell,
@@ -157,12 +157,8 @@ def _finding(
         p_value=p,
         corrected_p=corrected,
         worse=corrected < settings.alpha and loss - before > floor,
-        summary=f"{name.feature} {name.cell} (n = {n:,}): {what} {_number(loss)}, {_number(before)} {against}",
+        summary=f"{name.feature} {name.cell} (n = {n:,}): {words} {against}",
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
 
 
 def _labelled(losses: Losses, parts: tuple[slice, ...]) -> Floats:
