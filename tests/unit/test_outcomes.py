@@ -167,6 +167,8 @@ def test_rows_that_lack_a_feature_are_refused_by_its_name():
     fewer = {name: column for name, column in made.features.items() if name != "income"}
     with pytest.raises(ProfileError, match="'income'"):
         observe(BINNING, Labelled(made.rows, fewer, made.predictions, made.truth))
+    with pytest.raises(DatasetError, match="income"):
+        OutcomeBinning.fit(SPEC, Labelled(made.rows, fewer, made.predictions, made.truth))
 
 
 def test_the_grid_is_the_same_on_every_machine():
