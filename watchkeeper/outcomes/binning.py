@@ -57,8 +57,8 @@ class OutcomeBinning:
         lacking = [name for name in names if name not in rows.features]
         if lacking:
             raise DatasetError(
-                f"The baseline's labelled rows lack the feature(s) {', '.join(lacking)} of model {spec.name!r}: read them "
-                "with the model's own spec."
+                f"The baseline's labelled rows lack the feature(s) {', '.join(lacking)} of model {spec.name!r}: read "
+                "them with the model's own spec."
             )
         segments = Segments.fit({name: rows.features[name] for name in names})
         if spec.task is Task.REGRESSION:
