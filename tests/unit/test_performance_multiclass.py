@@ -125,6 +125,32 @@ def test_classes_that_the_baseline_never_had_are_taken_together_and_told():
     assert any("other" in note for note in found.notes)
 
 
+def test_of_more_classes_than_are_counted_one_by_one_losses_are_still_exact():
+    # given sixty classes, each with its probability
+    random = np.random.default_rng(0)
+    names = tuple(f"class {place:02}" for place in range(60))
+    chances = random.dirichlet(np.full(60, 0.3), 3000)
+    truth = (random.random(3000)[:, None] > np.cumsum(chances, axis=1)[:, :-1]).sum(axis=1)
+    said = CategoryColumn.coded(chances.argmax(axis=1), names)
+    empty = given_classes([(None, None, 0.5, 0.5)] * 3000)
+    made = Labelled(
+        rows=3000,
+        features=empty.features,
+        predictions=predicted(Task.MULTICLASS, said, chances.max(axis=1)),
+        truth=CategoryColumn.coded(truth, names),
+        shares=dict(zip(names, chances.T, strict=True)),
+    )
+
+    # when they are measured
+    found = measure(class_outcomes(made))
+
+    # then accuracy and losses are those of all sixty
+    expected = sklearn.log_loss([names[place] for place in truth], np.clip(chances, 1e-15, 1), labels=names)
+    assert found[Name.LOG_LOSS].value == pytest.approx(expected, rel=1e-6)
+    assert found[Name.ACCURACY].value == np.mean(chances.argmax(axis=1) == truth)
+    assert len(found.confusion.classes) == 51
+
+
 def test_a_true_class_that_the_answers_do_not_know_had_no_chance():
     # given labels of a class for which answers hold no probability
     found = measure(observe(BINNING, given_classes([("newt", "cat", 0.5, 0.25)] * 5)))

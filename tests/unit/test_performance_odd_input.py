@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 
@@ -24,7 +25,7 @@ from watchkeeper.capture.block import predicted
 from watchkeeper.outcomes import Labelled, OutcomeBinning, Outcomes, observe
 from watchkeeper.outcomes.regression import Pairs
 from watchkeeper.performance import CompareSettings, Performance, PerformanceFindings, compare, measure
-from watchkeeper.spec import ModelSpec, Task
+from watchkeeper.spec import Feature, Kind, ModelSpec, Task
 from watchkeeper.table import CategoryColumn
 
 EAGER = CompareSettings(alpha=0.5, minimum_labelled=0, minimum_segment=1)
@@ -102,6 +103,21 @@ def test_a_model_that_answers_labels_alone_is_judged_by_its_decisions():
 
 
 @pytest.mark.parametrize(("spec", "drawn"), [(SPEC, drawn_binary), (REGRESSION, drawn_numbers)])
+def test_a_model_whose_features_are_all_personal_is_judged_without_segments(spec, drawn):
+    # given a model of which no feature may be kept
+    secret = dataclasses.replace(
+        spec, features=tuple(dataclasses.replace(each, personal=True) for each in spec.features)
+    )
+
+    # when its rows are looked at
+    counted, found = looked(secret, drawn(2000, 0), drawn(1000, 1))
+
+    # then there is a verdict, and no feature in it
+    check(counted, found)
+    assert not {each.feature for each in (*found.fallen, *found.weakest)} & {"age", "income", "home"}
+
+
+@pytest.mark.parametrize(("spec", "drawn"), [(SPEC, drawn_binary), (REGRESSION, drawn_numbers)])
 def test_a_hundred_features_stay_under_a_hundred_kilobytes(spec, drawn):
     # given rows of a hundred features, each of as many cells as there can be
     made = drawn(2000, 0)
@@ -110,11 +126,11 @@ def test_a_hundred_features_stay_under_a_hundred_kilobytes(spec, drawn):
     columns = {
         f"f{place}": CategoryColumn(random.integers(0, 20, 2000).astype(np.int32), levels) for place in range(100)
     }
-    features = tuple(type(spec.features[0])(name, spec.features[2].kind) for name in columns)
+    features = tuple(Feature(name, Kind.CATEGORY) for name in columns)
     wide = Labelled(made.rows, columns, made.predictions, made.truth)
 
     # when ten million of them are observed
-    outcomes = observe(OutcomeBinning.fit(type(spec)(**{**vars(spec), "features": features}), wide), wide)
+    outcomes = observe(OutcomeBinning.fit(dataclasses.replace(spec, features=features), wide), wide)
     many = Outcomes(outcomes.binning, outcomes.vector * 5000)
 
     # then their outcomes are small

@@ -51,9 +51,16 @@ class OutcomeBinning:
         Raises
         ------
         DatasetError
-            None of the rows has a label.
+            None of the rows has a label, or they lack a feature.
         """
-        segments = Segments.fit({feature.name: rows.features[feature.name] for feature in spec.profiled_features})
+        names = [feature.name for feature in spec.profiled_features]
+        lacking = [name for name in names if name not in rows.features]
+        if lacking:
+            raise DatasetError(
+                f"The baseline's labelled rows lack the feature(s) {', '.join(lacking)} of model {spec.name!r}: read "
+                "them with the model's own spec."
+            )
+        segments = Segments.fit({name: rows.features[name] for name in names})
         if spec.task is Task.REGRESSION:
             errors, cells = ErrorBinning.fit(rows)
             return cls(spec.task, Segments({**segments.partitions, PREDICTED_VALUE: cells}), errors=errors)

@@ -40,7 +40,7 @@ class ClassBinning:
     Attributes
     ----------
     names : most frequent first, ties by name
-    shares : those for which answers hold a probability; none, or all that the answers know
+    shares : those of them for which answers hold a probability; none where answers have no such
     """
 
     names: tuple[str, ...]
@@ -55,7 +55,8 @@ class ClassBinning:
             for name, count in zip(column.levels, counts, strict=True):
                 found[name] = found.get(name, 0) + count
         ranked = sorted((name for name, count in found.items() if count), key=lambda name: (-found[name], name))
-        return cls(tuple(ranked[:MOST_CLASSES]), tuple(sorted(rows.shares))[:MOST_CLASSES])
+        names = tuple(ranked[:MOST_CLASSES])
+        return cls(names, tuple(name for name in names if name in rows.shares))
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -92,19 +93,25 @@ def count(rows: Labelled, binning: ClassBinning, into: Mapping[str, Integers]) -
 
 
 def _count_shares(rows: Labelled, truth: CategoryColumn, binning: ClassBinning, into: Mapping[str, Integers]) -> None:
-    shares = np.stack([np.asarray(rows.shares[name], np.float64) for name in binning.shares])
-    usable = grid.is_probability(shares).all(axis=0) & (truth.codes >= 0)
-    shares, known = shares[:, usable], {name: place for place, name in enumerate(binning.shares)}
-    own = np.asarray([known.get(name, -1) for name in truth.levels], np.int64)[truth.codes[usable]]
-    given = np.where(own >= 0, shares[own, np.arange(shares.shape[1])], 0.0)  # a class never heard of had no chance
-    squares = np.square(shares).sum(axis=0) + 1 - 2 * given
-    into["class rows"][0] += len(given)
-    losses = fixed.units(fixed.log_loss(given)).sum(), fixed.units(squares).sum()
-    into["class losses"][:] += np.array(losses).astype(np.int64)
+    usable = truth.codes >= 0
+    for values in rows.shares.values():
+        usable &= grid.is_probability(values)
+    codes = truth.codes[usable]
+    given, squares = np.zeros(len(codes)), np.zeros(len(codes))  # a class that answers do not know had no chance
+    levels = {name: place for place, name in enumerate(truth.levels)}
+    counted = {name: place for place, name in enumerate(binning.shares)}
     counts = into["class scores"].reshape(len(binning.shares), 2, CELLS)
-    for place, values in enumerate(shares):
-        cells = (grid.places(values) - grid.PROBABILITIES.start) // _COARSE
-        counts[place] += np.bincount((own == place) * CELLS + cells, minlength=2 * CELLS).reshape(2, CELLS)
+    for name in sorted(rows.shares):  # in one order, or the last digits of the squares' sums would differ
+        values = np.asarray(rows.shares[name], np.float64)[usable]
+        own = codes == levels.get(name, -1)
+        given[own] = values[own]
+        squares += np.square(values)
+        if name in counted:
+            cells = (grid.places(values) - grid.PROBABILITIES.start) // _COARSE
+            counts[counted[name]] += np.bincount(own * CELLS + cells, minlength=2 * CELLS).reshape(2, CELLS)
+    into["class rows"][0] += len(given)
+    losses = fixed.units(fixed.log_loss(given)).sum(), fixed.units(squares + 1 - 2 * given).sum()
+    into["class losses"][:] += np.array(losses).astype(np.int64)
 
 
 @dataclass(frozen=True)

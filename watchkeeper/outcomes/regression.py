@@ -112,10 +112,6 @@ class ErrorBinning:
         spread = float(np.mean(np.abs(truth - origin)))
         overall = float(np.mean(np.abs(errors)))
         error_exponent = _exponent(overall or spread)
-        places = cells.places(NumberColumn(predicted))
-        n = np.bincount(places, minlength=cells.cells)
-        total = np.bincount(places, np.abs(errors), cells.cells)
-        means = (total + overall) / (n + 1)  # a cell of few rows is drawn towards all
         histograms = {}
         for name, values in zip(HISTOGRAMS, (errors, np.abs(errors), truth, predicted), strict=True):
             bins = fit_column(NumberColumn(values))
@@ -126,7 +122,7 @@ class ErrorBinning:
             truth_exponent=_exponent(spread),
             truth_origin=origin,
             histograms=histograms,
-            expected=tuple(_whole(means, error_exponent)[0].tolist()),
+            expected=tuple(_whole(_means(cells, predicted, np.abs(errors)), error_exponent)[0].tolist()),
         )
         return binning, cells
 
@@ -315,6 +311,13 @@ class ErrorCounts:
     def _tally(self, name: str) -> Tally:
         counts, sums, moments = (self.sections[f"{name} {part}"] for part in ("counts", "sums", "moments"))
         return Tally(counts, sums, moments)
+
+
+def _means(cells: NumberPartition, predicted: Floats, losses: Floats) -> Floats:
+    """Mean loss by cell of the predicted value; a cell of few rows is drawn towards all by the weight of one row."""
+    places = cells.places(NumberColumn(predicted))
+    total = np.bincount(places, losses, cells.cells)
+    return (total + float(np.mean(losses))) / (np.bincount(places, minlength=cells.cells) + 1)
 
 
 def _exponent(spread: float) -> int:

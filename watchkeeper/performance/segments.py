@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from watchkeeper.drift import tails
 from watchkeeper.drift.evidence import share_test
@@ -53,12 +53,12 @@ class Losses:
         errors = cells.errors.astype(np.float64)
         return cls(cells.labelled.astype(np.float64), errors, errors, are_errors=True)
 
-    @property
+    @cached_property
     def mean(self) -> Floats:
         """Mean loss; 0 without rows."""
         return self.total / np.maximum(self.n, 1.0)
 
-    @property
+    @cached_property
     def variance(self) -> Floats:
         """Variance of a row's loss."""
         second = self.squares / np.maximum(self.n, 1.0)
@@ -66,31 +66,74 @@ class Losses:
 
     def rest(self, parts: tuple[slice, ...]) -> Losses:
         """All rows but those of each cell, feature by feature."""
-        n, total, squares = (_others(values, parts) for values in (self.n, self.total, self.squares))
+        n, total, squares = (_of_feature(values, parts) - values for values in (self.n, self.total, self.squares))
         return Losses(n, total, squares, self.are_errors)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Losses of cells beside those that they are compared with; `against` says what these are of."""
+
+    losses: Losses
+    reference: Losses
+    against: str
+
+    def tested(self, settings: CompareSettings) -> list[int]:
+        """Places of the cells with enough labelled rows on both sides."""
+        enough = np.minimum(self.losses.n, self.reference.n) >= max(settings.minimum_segment, 2)
+        places: list[int] = np.flatnonzero(enough).tolist()
+        return places
+
+    def p_value(self, place: int, overdispersion: float) -> float:
+        """One-sided p of a larger mean loss: exact for errors (Fisher, mid-p), Welch's for others."""
+        losses, reference = self.losses, self.reference
+        n, m = float(losses.n[place]), float(reference.n[place])
+        excess = float(losses.mean[place] - reference.mean[place])
+        if excess <= 0:
+            return 1.0
+        spread = float(losses.variance[place]) / n + float(reference.variance[place]) / m
+        z = excess / math.sqrt(spread * overdispersion) if spread > 0 else _SURE
+        if losses.are_errors and z > _EXACT_BEYOND:
+            return share_test(float(losses.total[place]), n, float(reference.total[place]), m, overdispersion) / 2
+        return float(tails.student(z, max(min(n, m) / overdispersion - 1, 1.0))[0])
+
+    def finding(
+        self, place: int, name: Segment, share: float, p: float, corrected: float, settings: CompareSettings
+    ) -> SegmentFinding:
+        """What is known of one cell; `share` is its share of the labelled rows."""
+        loss, before, n = float(self.losses.mean[place]), float(self.reference.mean[place]), int(self.losses.n[place])
+        floor = settings.segment_floor * math.sqrt(float(self.reference.variance[place]))
+        words = f"{loss:.1%} wrong, {before:.1%}" if self.losses.are_errors else f"off by {loss:.3g}, {before:.3g}"
+        return SegmentFinding(
+            feature=name.feature,
+            cell=name.cell,
+            n=n,
+            share=share,
+            loss=loss,
+            reference=before,
+            harm=share * (loss - before),
+            p_value=p,
+            corrected_p=corrected,
+            worse=corrected < settings.alpha and loss - before > floor,
+            summary=f"{name.feature} {name.cell} (n = {n:,}): {words} {self.against}",
+        )
 
 
 def weakest(outcomes: Outcomes, settings: CompareSettings) -> tuple[SegmentFinding, ...]:
     """Cells that are worse than the rest of the same rows, the most harmful first."""
     losses = Losses.of(outcomes)
     rest = losses.rest(outcomes.binning.segments.parts)
-    return _worse(outcomes, losses, rest, settings, "the rest")
+    return _worse(outcomes, Contrast(losses, rest, "in the rest of the window"), settings)
 
 
 def fallen(baseline: Outcomes, window: Outcomes, settings: CompareSettings, share: float) -> tuple[SegmentFinding, ...]:
     """Cells that are worse than they are in the baseline, the most harmful first; `share` is their part of alpha."""
-    return _worse(window, Losses.of(window), Losses.of(baseline), settings, "in the baseline", share)
+    return _worse(window, _with_baseline(baseline, window), settings, share)
 
 
 def count_tested(baseline: Outcomes, window: Outcomes, settings: CompareSettings) -> int:
     """How many cells are compared with the baseline."""
-    return int(_tested(Losses.of(window), Losses.of(baseline), settings).sum())
-
-
-def _tested(losses: Losses, reference: Losses, settings: CompareSettings) -> NDArray[np.bool_]:
-    """Which cells have enough labelled rows on both sides."""
-    enough: NDArray[np.bool_] = np.minimum(losses.n, reference.n) >= max(settings.minimum_segment, 2)
-    return enough
+    return len(_with_baseline(baseline, window).tested(settings))
 
 
 def holm(p: Floats) -> Floats:
@@ -102,73 +145,29 @@ def holm(p: Floats) -> Floats:
     return corrected
 
 
+def _with_baseline(baseline: Outcomes, window: Outcomes) -> Contrast:
+    return Contrast(Losses.of(window), Losses.of(baseline), "in the baseline")
+
+
 def _worse(
-    window: Outcomes, losses: Losses, reference: Losses, settings: CompareSettings, against: str, share: float = 1.0
+    window: Outcomes, contrast: Contrast, settings: CompareSettings, share: float = 1.0
 ) -> tuple[SegmentFinding, ...]:
-    places = np.flatnonzero(_tested(losses, reference, settings))
-    p = np.array([_p_value(losses, reference, place, settings.overdispersion) for place in places.tolist()])
+    places = contrast.tested(settings)
+    p = np.array([contrast.p_value(place, settings.overdispersion) for place in places])
+    corrected = np.minimum(holm(p) / share, 1.0)
     names = list(window.binning.segments.names())
-    labelled = _labelled(losses, window.binning.segments.parts)
+    shares = contrast.losses.n / np.maximum(_of_feature(contrast.losses.n, window.binning.segments.parts), 1.0)
     found = [
-        _finding(names[place], losses, reference, place, labelled[place], own, corrected, settings, against)
-        for place, own, corrected in zip(
-            places.tolist(), p.tolist(), np.minimum(holm(p) / share, 1.0).tolist(), strict=True
-        )
+        contrast.finding(place, names[place], float(shares[place]), own, sure, settings)
+        for place, own, sure in zip(places, p.tolist(), corrected.tolist(), strict=True)
     ]
     worse = sorted((each for each in found if each.worse), key=lambda each: (-each.harm, each.feature, each.cell))
     return tuple(worse[: settings.most_segments])
 
 
-def _p_value(losses: Losses, reference: Losses, place: int, overdispersion: float) -> float:
-    """One-sided p of a larger mean loss: exact for errors (Fisher, mid-p), Welch's for others."""
-    n, m = float(losses.n[place]), float(reference.n[place])
-    excess = float(losses.mean[place] - reference.mean[place])
-    spread = float(losses.variance[place]) / n + float(reference.variance[place]) / m
-    if excess <= 0:
-        return 1.0
-    z = excess / math.sqrt(spread * overdispersion) if spread > 0 else _SURE
-    if losses.are_errors and z > _EXACT_BEYOND:
-        return share_test(float(losses.total[place]), n, float(reference.total[place]), m, overdispersion) / 2
-    return float(tails.student(z, max(min(n, m) / overdispersion - 1, 1.0))[0])
-
-
-def _finding(
-    name: Segment,
-    losses: Losses,
-    reference: Losses,
-    place: int,
-    labelled: float,
-    p: float,
-    corrected: float,
-    settings: CompareSettings,
-    against: str,
-) -> SegmentFinding:
-    loss, before, n = float(losses.mean[place]), float(reference.mean[place]), int(losses.n[place])
-    floor = settings.segment_floor * (1.0 if losses.are_errors else before)
-    what = "wrong" if losses.are_errors else "off by"
-    return SegmentFinding(
-        feature=name.feature,
-        cell=name.cell,
-        n=n,
-        share=n / labelled,
-        loss=loss,
-        reference=before,
-        harm=n / labelled * (loss - before),
-        p_value=p,
-        corrected_p=corrected,
-        worse=corrected < settings.alpha and loss - before > floor,
-        summary=f"{name.feature} {name.cell} (n = {n:,}): {what} {_number(loss)}, {_number(before)} {against}",
-    )
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
-
-
-def _labelled(losses: Losses, parts: tuple[slice, ...]) -> Floats:
-    """All labelled rows, as each cell's feature has them."""
-    return np.concatenate([np.full(part.stop - part.start, losses.n[part].sum()) for part in parts])
-
-
-def _others(values: Floats, parts: tuple[slice, ...]) -> Floats:
-    return np.concatenate([values[part].sum() - values[part] for part in parts])
+def _of_feature(values: Floats, parts: tuple[slice, ...]) -> Floats:
+    """For each cell, the sum over all cells of its feature."""
+    totals = np.zeros_like(values)
+    for part in parts:
+        totals[part] = values[part].sum()
+    return totals

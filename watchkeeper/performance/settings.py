@@ -46,7 +46,8 @@ class CompareSettings:
     minimum_labelled : labelled rows of the window below which nothing is said
     minimum_segment : labelled rows, on both sides, below which a cell is not tested
     floors, relative_floors : falls that matter, see `FLOORS` and `RELATIVE_FLOORS`
-    segment_floor : rise of a cell's error rate that matters; of regressions, of its mean absolute error as a share
+    segment_floor : excess of a cell's mean loss that matters, in standard deviations of a row's loss: 5 points of an
+        error rate of 20 %, half a point of one of 0.2 %
     concept_floor : change of labels that matters, in standard deviations of a label given its prediction
     most_segments, most_cells : how many segments, and how many cells of changed concept, are named
     overdispersion : how many dependent rows count as one (Kish's design effect), at least 1
@@ -57,7 +58,7 @@ class CompareSettings:
     minimum_segment: int = 50
     floors: Mapping[Name, float] = field(default_factory=lambda: FLOORS)
     relative_floors: Mapping[Name, float] = field(default_factory=lambda: RELATIVE_FLOORS)
-    segment_floor: float = 0.05
+    segment_floor: float = 0.12
     concept_floor: float = 0.05
     most_segments: int = 10
     most_cells: int = 8
