@@ -79,6 +79,7 @@ class ModelMetrics:
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
+        self.reckoning = cdk.Duration.seconds(int(context.config.monitors.performance.every.total_seconds()))
         self.join = cdk.Duration.seconds(int(context.config.labels.every.total_seconds()))
         self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
 
@@ -142,7 +143,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **_of_findings(metrics),
         **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
-        AlarmKind.UNUSABLE_LABELS: _of_labels(metrics),
+        **_of_labels(metrics),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
     }
@@ -198,14 +199,33 @@ def _of_quality(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
     }
 
 
-def _of_labels(metrics: ModelMetrics) -> Definition:
-    return Definition(
-        metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),
-        1,
-        "Some labels cannot be used. The log of the function join_labels says which, by file and line, and why: mend "
-        "what writes them, and write the file again.",
-        inclusive=True,
-    )
+def _of_labels(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """Alarms over labels, and over what they say of predictions; while there are too few, the last verdict holds."""
+    keep = cloudwatch.TreatMissingData.IGNORE
+    return {
+        AlarmKind.PERFORMANCE: Definition(
+            metrics.of(Metric.PERFORMANCE_FALL, "Maximum", metrics.reckoning),
+            0,
+            "Look at the newest look of the performance monitor under findings/: which metrics and segments fell? If "
+            "the labels are right, retrain.",
+            missing=keep,
+        ),
+        AlarmKind.CONCEPT_DRIFT: Definition(
+            metrics.of(Metric.CONCEPT_DRIFT, "Maximum", metrics.reckoning),
+            1,
+            "Look at the newest look of the performance monitor under findings/: where do labels differ from what was "
+            "to be expected? If they are right, retrain on recent labels.",
+            inclusive=True,
+            missing=keep,
+        ),
+        AlarmKind.UNUSABLE_LABELS: Definition(
+            metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),
+            1,
+            "Some labels cannot be used. The log of the function join_labels says which, by file and line, and why: "
+            "mend what writes them, and write the file again.",
+            inclusive=True,
+        ),
+    }
 
 
 def _of_captures(metrics: ModelMetrics, *, missed: bool) -> dict[AlarmKind, Definition]:

@@ -83,6 +83,18 @@ def _watched(metrics: ModelMetrics) -> list[list[cloudwatch.GraphWidget]]:
         ],
         [
             _graph(
+                "Performance; share of predictions with a label (%)",
+                metrics.of(Metric.PERFORMANCE, "Average", metrics.reckoning),
+                right=[metrics.of(Metric.LABEL_COVERAGE, "Average", metrics.reckoning)],
+            ),
+            _graph(
+                "Fall of performance (1 is what matters), concept drift",
+                metrics.of(Metric.PERFORMANCE_FALL, "Maximum", metrics.reckoning),
+                metrics.of(Metric.CONCEPT_DRIFT, "Maximum", metrics.reckoning),
+            ),
+        ],
+        [
+            _graph(
                 "Labels",
                 metrics.of(Metric.LABELS_JOINED, "Sum", metrics.join),
                 metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),

@@ -1,4 +1,4 @@
-"""From captured rows and labels to curated predictions, and the table by which people query them."""
+"""From captured rows and labels to curated predictions, their table for queries, and how good they were."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from constructs import Construct
 from infra.python_function import PythonFunction
 from infra.schedules import Schedules
 from infra.shared import GLUE_DATABASE, ModelContext
+from infra.state import ModelState
 from watchkeeper import naming
 from watchkeeper.curated import columns
 
@@ -20,14 +21,21 @@ _FIRST_DAY = "2025-01-01"
 
 
 class Labelling(Construct):
-    """Joins labels on a schedule.
+    """Joins labels on a schedule, and measures predictions by them on another.
 
     Attributes
     ----------
-    join : the function `join_labels`
+    join, performance : the functions `join_labels` and `monitor_performance`
     """
 
-    def __init__(self, scope: Construct, context: ModelContext, schedules: Schedules, dead_letters: sqs.IQueue) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        context: ModelContext,
+        state: ModelState,
+        schedules: Schedules,
+        dead_letters: sqs.IQueue,
+    ) -> None:
         super().__init__(scope, "Labelling")
         model = context.name
         self.join = PythonFunction(
@@ -46,6 +54,20 @@ class Labelling(Construct):
         self.join.lists(outcomes)
         self.join.writes(*kept, outcomes)
         schedules.add("labels", self.join, context.spec.labelling.schedule, f"Joins {model}'s labels")
+        self.performance = PythonFunction(
+            self,
+            context,
+            "monitor_performance",
+            description=f"Compares {model}'s labelled predictions with those that its version was judged on",
+            timeout=cdk.Duration.minutes(5),
+            memory_mb=1024,
+            dead_letters=dead_letters,
+        )
+        self.performance.reads(outcomes, naming.baseline_prefix(model))
+        self.performance.writes(naming.findings_prefix(model))
+        state.read_by(self.performance)
+        schedule = context.spec.performance.schedule
+        schedules.add("performance", self.performance, schedule, f"Measures {model}'s predictions")
         self._table(context)
 
     def _table(self, context: ModelContext) -> None:

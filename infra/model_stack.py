@@ -70,7 +70,7 @@ class ModelStack(cdk.Stack):
         capture = Capture(self, context, jobs.backfill)
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
-        labelling = Labelling(self, context, schedules, undelivered)
+        labelling = Labelling(self, context, state, schedules, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -81,7 +81,14 @@ class ModelStack(cdk.Stack):
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
-        working = (capture.function, monitors.drift, monitors.quality, labelling.join, notifications.notify)
+        working = (
+            capture.function,
+            monitors.drift,
+            monitors.quality,
+            labelling.join,
+            labelling.performance,
+            notifications.notify,
+        )
         watched = Watched(
             functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
             deciders=[f.name for f in deciders.all],

@@ -46,6 +46,10 @@ class Metric(StrEnum):
     LABELS_JOINED = "LabelsJoined"
     UNUSABLE_LABELS = "UnusableLabels"
     LABEL_LAG = "LabelLag"
+    LABEL_COVERAGE = "LabelCoverage"
+    PERFORMANCE = "Performance"
+    PERFORMANCE_FALL = "PerformanceFall"
+    CONCEPT_DRIFT = "ConceptDrift"
 
 
 class AlarmKind(StrEnum):
@@ -58,6 +62,8 @@ class AlarmKind(StrEnum):
     TRAIN_SERVE_SKEW = "train-serve-skew"
     UNREADABLE_CAPTURE = "unreadable-capture"
     MISSING_CAPTURE = "missing-capture"
+    PERFORMANCE = "performance"
+    CONCEPT_DRIFT = "concept-drift"
     UNUSABLE_LABELS = "unusable-labels"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"

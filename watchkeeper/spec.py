@@ -149,6 +149,17 @@ class QualityMonitor:
 
 
 @dataclass(frozen=True)
+class PerformanceMonitor:
+    """The performance monitor: the predictions of `window_hours` before each look, with the labels known by then."""
+
+    schedule: str = "rate(6 hours)"
+    looks_per_month: float = 730 / 6
+    window_hours: int = 168
+    false_alarms_per_month: float = 1.0
+    minimum_labels: int = 200
+
+
+@dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
@@ -234,6 +245,7 @@ class ModelSpec:
     attached: Attached | None = None
     quality: QualityMonitor = QualityMonitor()
     labelling: Labelling = Labelling()
+    performance: PerformanceMonitor = PerformanceMonitor()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:

@@ -12,13 +12,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_findings, newest_quality
+from watchkeeper.aws.looks import newest_findings, newest_performance, newest_quality
 from watchkeeper.message import (
     AlarmChange,
     Evidence,
     Kind,
     Message,
     Notice,
+    PerformanceEvidence,
     QualityEvidence,
     Severity,
     alarm_message,
@@ -29,6 +30,7 @@ from watchkeeper.spec import ModelSpec, deployed_spec
 
 _EVIDENT = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
 _QUALITY = (AlarmKind.DATA_QUALITY, AlarmKind.TRAIN_SERVE_SKEW)
+_PERFORMANCE = (AlarmKind.PERFORMANCE, AlarmKind.CONCEPT_DRIFT)
 _KINDS = {naming.alarm("", kind): kind for kind in AlarmKind}
 
 
@@ -69,11 +71,16 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
     return alarm_message(spec, change, _evidence(spec, kind, at) if change.raised else None)
 
 
-def _evidence(spec: ModelSpec, kind: AlarmKind, at: datetime) -> Evidence | QualityEvidence | None:
+def _evidence(
+    spec: ModelSpec, kind: AlarmKind, at: datetime
+) -> Evidence | QualityEvidence | PerformanceEvidence | None:
     store = deployed.store()
     if kind in _QUALITY:
         found = newest_quality(store, spec.name, at)
         return found and QualityEvidence(found[1], f"s3://{store.bucket}/{found[0]}")
+    if kind in _PERFORMANCE:
+        look = newest_performance(store, spec.name, at)
+        return look and PerformanceEvidence(look[1], f"s3://{store.bucket}/{look[0]}")
     if kind not in _EVIDENT:
         return None
     newest = newest_findings(store, spec.name, at)

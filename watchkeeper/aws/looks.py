@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from watchkeeper import naming
 from watchkeeper.aws.store import Store
 from watchkeeper.findings import Findings
+from watchkeeper.performance import PerformanceLook
 from watchkeeper.quality import Quality
 
-DRIFT, QUALITY = "drift", "quality"
+DRIFT, QUALITY, PERFORMANCE = "drift", "quality", "performance"
 """The monitors, as keys name them."""
 _DAYS_BACK = 2
 """Looks are at most a day apart, and an alarm follows its look within minutes."""
@@ -24,6 +25,12 @@ def newest_findings(store: Store, model: str, until: datetime) -> tuple[str, Fin
 def newest_quality(store: Store, model: str, until: datetime) -> tuple[str, Quality] | None:
     """The same of the data-quality monitor."""
     return next(((key, Quality.from_json(stored)) for key, stored in _newest(store, model, QUALITY, until)), None)
+
+
+def newest_performance(store: Store, model: str, until: datetime) -> tuple[str, PerformanceLook] | None:
+    """The same of the performance monitor."""
+    found = _newest(store, model, PERFORMANCE, until)
+    return next(((key, PerformanceLook.from_json(stored)) for key, stored in found), None)
 
 
 def _newest(store: Store, model: str, monitor: str, until: datetime) -> Iterator[tuple[str, bytes]]:

@@ -20,6 +20,9 @@ _UNITS = {
     Metric.CAPTURE_LAG: "Seconds",
     Metric.CAPTURE_GAP: "Seconds",
     Metric.LABEL_LAG: "Seconds",
+    Metric.LABEL_COVERAGE: "Percent",
+    Metric.PERFORMANCE: "None",
+    Metric.PERFORMANCE_FALL: "None",
 }
 
 

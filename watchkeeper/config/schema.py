@@ -267,11 +267,46 @@ class DataQuality(Section):
         )
 
 
+class Performance(Section):
+    """Measures predictions by their labels, and compares a window with what the version was judged on."""
+
+    every: Duration = timedelta(hours=6)
+    window: Duration = Field(timedelta(days=7), description="Predictions so far back; long enough for labels to come.")
+    false_alarms_per_month: float = Field(1.0, gt=0, le=100, description="The budget that thresholds are set to.")
+    minimum_labels: int = Field(200, ge=50, description="Windows with fewer labelled rows get no verdict.")
+
+    @field_validator("every")
+    @classmethod
+    def _every_within_limits(cls, value: timedelta) -> timedelta:
+        if not timedelta(minutes=5) <= value <= timedelta(days=7):
+            raise ValueError(f"every is {render_duration(value)}: give 5 minutes to 7 days")
+        return value
+
+    @field_validator("window")
+    @classmethod
+    def _window_is_whole_hours(cls, value: timedelta) -> timedelta:
+        if value < timedelta(hours=1) or value % timedelta(hours=1) or value > timedelta(days=366):
+            raise ValueError(f"window is {render_duration(value)}: give whole hours, 1 hour to 366 days")
+        return value
+
+    def spec(self) -> spec.PerformanceMonitor:
+        """The running parts' view of this section."""
+        hours = self.every.total_seconds() / 3600
+        return spec.PerformanceMonitor(
+            schedule=_rate(self.every),
+            looks_per_month=HOURS_A_MONTH / hours,
+            window_hours=int(self.window.total_seconds() // 3600),
+            false_alarms_per_month=self.false_alarms_per_month,
+            minimum_labels=self.minimum_labels,
+        )
+
+
 class Monitors(Section):
     """What is watched, and how often."""
 
     drift: Drift = Drift()
     data_quality: DataQuality = DataQuality()
+    performance: Performance = Performance()
 
 
 class Subscriber(Section):
@@ -524,6 +559,7 @@ class ModelConfig(Section):
             attached=spec.Attached(attach.name, attach.capture, attach.artefacts, attach.kms_keys) if attach else None,
             quality=self.monitors.data_quality.spec(),
             labelling=self.labels.spec(),
+            performance=self.monitors.performance.spec(),
         )
 
 

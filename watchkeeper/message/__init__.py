@@ -7,7 +7,7 @@ a message loads what it tells of.
 
 from __future__ import annotations
 
-from watchkeeper.message.alarms import AlarmChange, Evidence, QualityEvidence, alarm_message
+from watchkeeper.message.alarms import AlarmChange, Evidence, PerformanceEvidence, QualityEvidence, alarm_message
 from watchkeeper.message.layout import Kind, Message, Severity
 from watchkeeper.message.machines import Notice, machine_message
 from watchkeeper.message.texts import SEVERITIES
@@ -19,6 +19,7 @@ __all__ = [
     "Kind",
     "Message",
     "Notice",
+    "PerformanceEvidence",
     "QualityEvidence",
     "Severity",
     "alarm_message",

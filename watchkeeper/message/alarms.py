@@ -13,6 +13,7 @@ from datetime import datetime
 from watchkeeper import naming
 from watchkeeper.durations import lasting
 from watchkeeper.findings import Finding, Findings
+from watchkeeper.message import performance as performance_in_words
 from watchkeeper.message import quality as faults_in_words
 from watchkeeper.message.evidence import causes, sizes, window
 from watchkeeper.message.layout import (
@@ -33,6 +34,7 @@ from watchkeeper.message.layout import (
 )
 from watchkeeper.message.texts import LATE_CAPTURES, TEXTS
 from watchkeeper.naming import AlarmKind
+from watchkeeper.performance import PerformanceLook
 from watchkeeper.quality import Fault, Quality
 from watchkeeper.spec import ModelSpec
 
@@ -74,14 +76,24 @@ class QualityEvidence:
     uri: str
 
 
+@dataclass(frozen=True)
+class PerformanceEvidence:
+    """The performance monitor's newest look when the alarm changed, and where it is kept (`s3://` URI)."""
+
+    look: PerformanceLook
+    uri: str
+
+
 def alarm_message(
-    spec: ModelSpec, change: AlarmChange, evidence: Evidence | QualityEvidence | None = None
+    spec: ModelSpec,
+    change: AlarmChange,
+    evidence: Evidence | QualityEvidence | PerformanceEvidence | None = None,
 ) -> Message | None:
     """The message of one change of state, or None for an alarm that sends none.
 
     Parameters
     ----------
-    evidence : for alarms over drift and over the quality of data; without it, they say that there is none
+    evidence : for alarms over drift, the quality of data and performance; without it, they say that there is none
     """
     if change.kind not in TEXTS:
         return None
@@ -89,6 +101,8 @@ def alarm_message(
         return _resolved(spec, change)
     if isinstance(evidence, QualityEvidence):
         return _faulty(spec, change, evidence)
+    if isinstance(evidence, PerformanceEvidence):
+        return _worse(spec, change, evidence)
     return _RAISED.get(change.kind, _raised)(spec, change, evidence)
 
 
@@ -188,6 +202,25 @@ def _faulty(spec: ModelSpec, change: AlarmChange, evidence: QualityEvidence) -> 
             happens_now(text.now),
             to_do(*(faults_in_words.remedies(faults) or [text.do])),
             where(f"CloudWatch alarm {naming.alarm(spec.name, change.kind)}", f"All faults: {evidence.uri}"),
+        ],
+    )
+
+
+def _worse(spec: ModelSpec, change: AlarmChange, evidence: PerformanceEvidence) -> Message:
+    """A message with what labels say of predictions as its evidence."""
+    text, look = TEXTS[change.kind], evidence.look
+    found = performance_in_words.headline(look, change.kind)
+    return _compose(
+        spec,
+        change,
+        f"{text.name} ({found})" if found else text.name,
+        [
+            how_much(*(performance_in_words.lines(look, change.kind) or [change.reason])),
+            since(f"{moment(change.at)}; {performance_in_words.window(look)}."),
+            likely_cause(text.cause),
+            happens_now(text.now),
+            to_do(text.do),
+            where(f"CloudWatch alarm {naming.alarm(spec.name, change.kind)}", f"All of the look: {evidence.uri}"),
         ],
     )
 

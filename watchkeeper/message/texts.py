@@ -90,6 +90,23 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "Look at the disk utilization of the endpoint's instances and at its data capture settings. Rolling the "
         "version out again starts new instances.",
     ),
+    AlarmKind.PERFORMANCE: Text(
+        Severity.CRITICAL,
+        "performance fell",
+        "The predictions of {model} are worse than when its version was judged, by labels that came since.",
+        "The data have changed, or what they mean has; or labels are now made in another way.",
+        "The version goes on serving. Its labelled predictions are there to train on.",
+        "Look at the segments that fell most and at the newest findings of the drift monitor. If the labels are right, "
+        "retrain: start the retraining machine.",
+    ),
+    AlarmKind.CONCEPT_DRIFT: Text(
+        Severity.WARNING,
+        "concept drift",
+        "Labels of {model} no longer follow its predictions as they did: of like requests, other things come true.",
+        "The world has changed in a way that requests do not show; or labels are now made in another way.",
+        "The version goes on serving. Nothing is changed by itself.",
+        "Look at where labels differ from what was to be expected. If they are right, retrain on recent labels.",
+    ),
     AlarmKind.UNUSABLE_LABELS: Text(
         Severity.WARNING,
         "labels cannot be used",

@@ -8,6 +8,7 @@ those of scores; `metric` is one number with its interval, beside the best const
 
 from watchkeeper.performance.compare import compare
 from watchkeeper.performance.findings import PerformanceFindings, Verdict
+from watchkeeper.performance.look import PerformanceLook
 from watchkeeper.performance.measure import MeasureSettings, measure
 from watchkeeper.performance.measured import Performance
 from watchkeeper.performance.metric import Metric, Name
@@ -20,6 +21,7 @@ __all__ = [
     "Name",
     "Performance",
     "PerformanceFindings",
+    "PerformanceLook",
     "Verdict",
     "compare",
     "measure",

@@ -1,0 +1,37 @@
+"""What the performance monitor found, in words."""
+
+from __future__ import annotations
+
+from watchkeeper.message.layout import listed, moment
+from watchkeeper.naming import AlarmKind
+from watchkeeper.performance import PerformanceLook
+
+SHOWN = 5
+HEADLINE_ROOM = 55
+
+
+def headline(look: PerformanceLook, kind: AlarmKind) -> str:
+    """What fell: the metric that stands for all, if it did, then the worst; of concept drift its name says enough."""
+    if kind is not AlarmKind.PERFORMANCE:
+        return ""
+    first = sorted(look.findings.fell, key=lambda each: each.name != look.primary.name)
+    fell = [f"{each.name.replace('_', ' ')} {each.before:.2f} to {each.after:.2f}" for each in first]
+    segments = [f"{each.feature} {each.cell}" for each in look.findings.fallen]
+    return listed(fell or segments, HEADLINE_ROOM)
+
+
+def lines(look: PerformanceLook, kind: AlarmKind) -> list[str]:
+    """A line for each finding that the alarm is about."""
+    if kind is AlarmKind.PERFORMANCE:
+        segments = look.findings.fallen or look.findings.weakest
+        return [*(each.summary for each in look.findings.fell), *(each.summary for each in segments[:SHOWN])]
+    concept = look.findings.concept
+    return [] if concept is None else [concept.summary]
+
+
+def window(look: PerformanceLook) -> str:
+    """Which predictions were looked at."""
+    return (
+        f"of {look.performance.rows} predictions of {look.version} from {moment(look.start)} to {moment(look.end)}, "
+        f"{look.performance.labelled} have a label"
+    )
