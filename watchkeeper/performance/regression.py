@@ -14,6 +14,8 @@ from watchkeeper.profile import NumberProfile
 from watchkeeper.profile.layout import Floats
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_NO_VARIANCE = 1e-30
+"""Of the truths, as a share of the squared errors: less is no scale to measure these by."""
 _NEARLY_ONE = 1 - 1e-15
 _FARTHEST = 1e60
 """Deviations that a value counts for in a fourth moment: sums were cut far below, and no power overflows."""
@@ -68,8 +70,10 @@ def _explained(
     Of the logarithm of that share the error is √((v_e + v_t - 2 s v_e)/n) for the relative variances of squared errors
     and of squared truths, when errors do not depend on predictions: then squares of both vary together as the share s.
     """
-    if variance <= 0:
-        return metric.unknown(Name.R2, n, confidence, "all labels are the same")
+    if variance <= square * _NO_VARIANCE:
+        return metric.unknown(
+            Name.R2, n, confidence, "all labels are the same, or next to the errors as good as the same"
+        )
     share = square / variance
     of_truth = _excess(truth, truth.mean or 0.0, variance) / n
     of_errors = of_square**2
