@@ -137,7 +137,7 @@ def test_worse_predictions_raise_both_numbers_and_are_told_with_where_they_are(
     count(s3, 3, rows(6000, seed=5, worse=True))
 
     # when
-    answer, found = look(s3)
+    answer, _ = look(s3)
 
     # then
     assert answer["verdict"] == Verdict.WORSE.value
