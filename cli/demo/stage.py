@@ -13,8 +13,10 @@ from cli.demo.traffic import Traffic
 from cli.demo.world import World
 from localcloud.client import LocalCloud
 from watchkeeper import naming
+from watchkeeper.aws.looks import PERFORMANCE
 from watchkeeper.config import ModelConfig
 from watchkeeper.errors import WatchkeeperError
+from watchkeeper.performance import PerformanceLook
 
 SLICES_AN_HOUR = 6
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -112,6 +114,18 @@ class Stage:
             .get("Item")
         )
         return item["version"]["S"] if item else None
+
+    def performance(self) -> PerformanceLook | None:
+        """The performance monitor's newest look that knows labels."""
+        s3 = self.cloud.client("s3")
+        prefix = f"{naming.findings_prefix(self.model.name)}{PERFORMANCE}/"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
+        looks = (
+            PerformanceLook.from_json(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+            for key in reversed(keys)
+        )
+        return next((look for look in looks if look.performance.labelled), None)
 
     def start(self, machine: str, **machine_input: Any) -> str:
         """Start a state machine ("Onboarding", "Retraining", "Rollout", "Rollback"); returns the execution's ARN."""

@@ -165,6 +165,7 @@ def retrain(stage: Stage, script: Script) -> None:
         show_message(stage, "candidate-rejected")
         return
     show_message(stage, "version-deployed")
+    show_performance(stage)
     with step("Traffic on the new version, until the drift alarm clears"):
         cleared = comes_true(
             stage,
@@ -173,8 +174,20 @@ def retrain(stage: Stage, script: Script) -> None:
             "all-clear",
             script.recovery_limit_hours,
         )
+    show_performance(stage)
     if not cleared:
         note("the alarm stays: what comes now is unlike even the rows that the new version was judged on")
+
+
+def show_performance(stage: Stage) -> None:
+    """What labels say of the predictions, if the performance monitor has looked since they came."""
+    look = stage.performance()
+    if look is None or look.primary.value is None:
+        return
+    metric, labelled, rows = look.primary, look.performance.labelled, look.performance.rows
+    between = "" if metric.low is None or metric.high is None else f" ({metric.low:.3f} to {metric.high:.3f})"
+    value = f"{metric.name.replace('_', ' ')} {metric.value:.3f}{between}"
+    note(f"labels of {labelled:,} of {rows:,} predictions of {look.version}: {value}; {look.findings.verdict}")
 
 
 def go_wrong_and_back(stage: Stage, script: Script) -> None:

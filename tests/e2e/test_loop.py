@@ -17,7 +17,6 @@ from tests.e2e import audit
 from tests.e2e.conftest import changed_model
 from watchkeeper import naming
 from watchkeeper.naming import AlarmKind
-from watchkeeper.performance import PerformanceLook
 
 pytestmark = pytest.mark.e2e
 SCRIPT = story.Script()
@@ -85,21 +84,13 @@ def test_labels_are_joined_with_the_rows_that_were_answered(stage: Stage) -> Non
 
 
 def test_how_good_predictions_were_is_told_by_the_labels(stage: Stage) -> None:
-    # given the newest look of the performance monitor, at version 1 or 2
-    s3, model = stage.cloud.client("s3"), stage.model.name
-    listed = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=stage.bucket, Prefix=f"{naming.findings_prefix(model)}performance/"
-    )
-    keys = [item["Key"] for page in listed for item in page.get("Contents", ())]
-    looks = [
-        PerformanceLook.from_json(s3.get_object(Bucket=stage.bucket, Key=key)["Body"].read()) for key in sorted(keys)
-    ]
-
-    # then one of them knows labels, and how good the model is; it is no worse than chance
-    told = [look for look in looks if look.performance.labelled]
-    assert told
-    assert told[-1].primary.value is not None
-    assert told[-1].primary.value > 0.6
+    # when
+    look = stage.performance()
+    # then
+    assert look is not None
+    assert look.performance.labelled > 1000
+    assert look.primary.value is not None
+    assert look.primary.value > 0.6
 
 
 def test_cdk_deploy_keeps_the_version_and_a_changed_setting_reaches_it(stage: Stage, tmp_path: Path) -> None:
