@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from glue_jobs import sources
 from glue_jobs.job import arguments, session
 from watchkeeper import naming
+from watchkeeper.aws import label_values
 from watchkeeper.aws.deployed import store
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import InputFormat, ModelSpec, Task, deployed_spec
@@ -38,8 +39,10 @@ def main() -> None:
         rows, counts = _from_file(sources.filed(spark, spec, options["SOURCE"]))
     else:
         now = datetime.fromisoformat(options["NOW"])
+        known = label_values.known(store(bucket), spec.name)
         rows, counts = _from_captures(
-            sources.captured(spark, spec, bucket, now).cache(), sources.labels(spark, spec, bucket).cache()
+            sources.captured(spark, spec, bucket, now).cache(),
+            sources.labels(spark, spec, bucket, known).cache(),
         )
     split = Split.RANDOM if "SOURCE" in options else Split.RECENT
     ranked, total = _ranked(rows, split)
@@ -70,11 +73,13 @@ def _from_file(rows: DataFrame) -> tuple[DataFrame, dict[str, int]]:
 
 
 def _from_captures(rows: DataFrame, labels: DataFrame) -> tuple[DataFrame, dict[str, int]]:
-    """Join rows with labels by id and position; a label record must have one label for every row of its request."""
+    """Join rows with labels by id and position; a label that says how many rows its request has must be right."""
     readable, truths = rows.where(F.col("position") >= 0), labels.where(F.col("position") >= 0)
     first = Window.partitionBy("id", "position").orderBy("time", "features")
     unique = readable.withColumn("copy", F.row_number().over(first)).where("copy = 1").drop("copy").cache()
-    joined = unique.join(truths.select("id", "position", "size", "label"), ["id", "position", "size"], "left").cache()
+    told = truths.select("id", "position", F.col("size").alias("told"), "label")
+    fits = F.expr("label is not null and (told = 0 or told = size)")
+    joined = unique.join(told, ["id", "position"], "left").withColumn("label", F.when(fits, F.col("label"))).cache()
     known = unique.select("id").distinct()
     unlabelled = joined.where(F.col("label").isNull()).count()
     counts = {
@@ -133,6 +138,7 @@ def _manifest(
 ) -> Manifest:
     span = rows.agg(F.min("time").alias("first"), F.max("time").alias("last")).first() or Row(first=None, last=None)
     classes = ({}, {}) if spec.task is Task.REGRESSION else (_counted(train, "label"), _counted(holdout, "label"))
+    spelled = spec.task is not Task.REGRESSION and "spelling" in rows.columns
     train_rows, holdout_rows = train.count(), holdout.count()
     return Manifest(
         rows=train_rows + holdout_rows,
@@ -144,6 +150,7 @@ def _manifest(
         holdout_classes=classes[1],
         first=span["first"].isoformat() + "+00:00" if span["first"] else "",
         last=span["last"].isoformat() + "+00:00" if span["last"] else "",
+        spellings=_counted(rows, "spelling") if spelled else {},
         versions={name: count for name, count in _counted(rows, "version").items() if name},
         **counts,
     )

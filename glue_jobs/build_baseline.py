@@ -29,6 +29,7 @@ from glue_jobs.job import arguments, session
 from glue_jobs.merging import batch, merged, queue
 from glue_jobs.reference import Run, Task
 from watchkeeper import jsonio, naming
+from watchkeeper.aws import label_values
 from watchkeeper.aws.deployed import store
 from watchkeeper.capture import Block
 from watchkeeper.drift import Calibration
@@ -77,6 +78,7 @@ def main() -> None:
         in_order = [profile for _, profile in sorted(profiles.items())]
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
+    label_values.keep(data, spec.name, manifest.spellings)
     outcomes = labelled.outcomes(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
     data.put(naming.outcome_baseline_key(spec.name, version), outcomes.to_json())
     data.put(naming.verification_key(spec.name, version), verification)

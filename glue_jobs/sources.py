@@ -21,21 +21,23 @@ from pyspark.sql import functions as F
 
 from glue_jobs import files
 from glue_jobs.merging import queue
-from watchkeeper import naming
+from watchkeeper import ids, naming
 from watchkeeper.aws import pieces
 from watchkeeper.aws.deployed import store
+from watchkeeper.aws.store import Store
 from watchkeeper.capture import CaptureReader
 from watchkeeper.cells import parse_text
-from watchkeeper.errors import CaptureError
+from watchkeeper.errors import CaptureError, LabelError
 from watchkeeper.holdout import canonical_truth
+from watchkeeper.ids import Ids
 from watchkeeper.jsonio import lines_of
-from watchkeeper.labels import read_ground_truth
+from watchkeeper.labels import LabelReader, Source
 from watchkeeper.spec import InputFormat, Kind, ModelSpec
 from watchkeeper.table import CategoryColumn, NumberColumn, column
 
 CAPTURED = "id string, position int, size int, time timestamp, version string, features string, request string"
-LABELLED = "id string, position int, size int, hour string, key string, line int, label string"
-FILED = "id string, position int, features string, request string, label string"
+LABELLED = "id string, position int, size int, collected long, order long, label string"
+FILED = "id string, position int, features string, request string, label string, spelling string"
 CAPTURE = "place string, key string, start long, stop long, version string"
 ROWS_AT_ONCE = 20_000
 UNREADABLE = -1
@@ -85,44 +87,56 @@ def _captured_rows(
         except CaptureError:
             unreadable.append(("", UNREADABLE, 0, now, version, "", ""))
             continue
+        (name,) = _names(ids.digest(record.label_id))
         for position, row in enumerate(record.inputs):
-            identities.append((record.label_id, position, len(record.inputs), record.time or now, version))
+            identities.append((name, position, len(record.inputs), record.time or now, version))
             inputs.append(row)
     texts = zip(*row_texts(spec, inputs), strict=True)
     rows = [(*identity, *text) for identity, text in zip(identities, texts, strict=True)]
     return _frame([*rows, *unreadable], CAPTURED)
 
 
-def labels(spark: SparkSession, spec: ModelSpec, bucket: str) -> DataFrame:
-    """The newest ground truth of each id: by the hour it was collected, then key, then line."""
-    keys = [(key,) for key in store(bucket).keys(naming.labels_prefix(spec.name))]
+def labels(spark: SparkSession, spec: ModelSpec, bucket: str, known: Sequence[str] | None) -> DataFrame:
+    """The newest label of each row, as `watchkeeper.labels` has it; null where it was withdrawn.
+
+    Parameters
+    ----------
+    known : the labels that the first training data had; None when nobody knows
+    """
+    files = [(item.key, item.modified.isoformat()) for item in store(bucket).listed(naming.labels_prefix(spec.name))]
 
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        reader = LabelReader(spec, known)
         for batch in batches:
-            for key in batch["key"]:
-                yield _label_rows(spec, key, store(bucket).lines(key) or ())
+            for key, written in batch.itertuples(index=False):
+                yield _label_rows(spec, reader, store(bucket), key, datetime.fromisoformat(written))
 
-    found = queue(spark, keys, "key string").mapInPandas(read, LABELLED)
-    newest = Window.partitionBy("id").orderBy(F.desc("hour"), F.desc("key"), F.desc("line"))
-    return found.withColumn("age", F.dense_rank().over(newest)).where("age = 1 or position < 0").drop("age")
+    found = queue(spark, files, "key string, written string").mapInPandas(read, LABELLED)
+    newest = Window.partitionBy("id", "position").orderBy(F.desc("collected"), F.desc("order"))
+    aged = found.withColumn("age", F.row_number().over(newest))
+    return aged.where("age = 1 or position < 0").drop("age")
 
 
-def _label_rows(spec: ModelSpec, key: str, lines: Iterable[bytes]) -> pd.DataFrame:
-    hour = "/".join(key.removeprefix(naming.labels_prefix(spec.name)).split("/")[:4])
-    rows: list[tuple[Any, ...]] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            truth = read_ground_truth(line)
-        except CaptureError:
-            rows.append(("", UNREADABLE, 0, hour, key, number, None))
-            continue
-        rows.extend(
-            (truth.id, position, len(truth.values), hour, key, number, canonical_truth(spec, value))
-            for position, value in enumerate(truth.values)
-        )
-    return _frame(rows, LABELLED)
+def _label_rows(spec: ModelSpec, reader: LabelReader, data: Store, key: str, written: datetime) -> pd.DataFrame:
+    streamed = data.stream(key)
+    source = Source(key, naming.parse_label_key(spec.name, key) or written, written)
+    try:
+        found, faults = reader.read(source, () if streamed is None else streamed.chunks)
+    except LabelError:
+        return _frame([("", UNREADABLE, 0, 0, 0, None)], LABELLED)
+    texts = found.truth.values if isinstance(found.truth, CategoryColumn) else map(_number, found.truth.values.tolist())
+    arrays = (found.places, found.sizes, found.collected, found.orders)
+    rows = zip(_names(found.ids), *(array.tolist() for array in arrays), texts, strict=True)
+    return _frame([*rows, *[("", UNREADABLE, 0, 0, 0, None)] * faults.total], LABELLED)
+
+
+def _names(digests: Ids) -> list[str]:
+    text, size = ids.to_hex(digests).decode(), 2 * ids.BYTES
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def _number(value: float) -> str | None:
+    return None if np.isnan(value) else repr(value)
 
 
 def filed(spark: SparkSession, spec: ModelSpec, uri: str) -> DataFrame:
@@ -143,12 +157,10 @@ def _filed_rows(spec: ModelSpec, table: pd.DataFrame, names: Sequence[str]) -> p
     """Rows to train on out of a table of texts; `names` are the rows' own."""
     inputs = list(zip(*(table[feature.name].tolist() for feature in spec.features), strict=True))
     features, requests = row_texts(spec, inputs)
-    truths = [canonical_truth(spec, None if value == "" else str(value)) for value in table[spec.label.name]]
-    rows = [
-        (name, 0, feature, request, truth)
-        for name, feature, request, truth in zip(names, features, requests, truths, strict=True)
-    ]
-    return _frame(rows, FILED)
+    spellings = [None if value == "" else str(value).strip() for value in table[spec.label.name]]
+    truths = [canonical_truth(spec, spelling) for spelling in spellings]
+    rows = zip(names, [0] * len(names), features, requests, truths, spellings, strict=True)
+    return _frame(list(rows), FILED)
 
 
 def row_texts(spec: ModelSpec, inputs: Sequence[Sequence[object]]) -> tuple[list[str], list[str]]:

@@ -124,9 +124,10 @@ class Deciders(Construct):
             "check_labels",
             description="Counts labelled rows, until there are enough to train on",
             timeout=cdk.Duration.minutes(5),
-            memory_mb=512,
+            memory_mb=1024,
+            layers=("core", "parser"),
         )
-        function.reads(naming.labels_prefix(self._context.name))
+        function.reads(naming.labels_prefix(self._context.name), naming.baseline_prefix(self._context.name))
         return function
 
     def _check_training_set(self) -> PythonFunction:

@@ -105,6 +105,7 @@ class SparkJobs(Construct):
             self.assemble.role,
             naming.capture_prefix(context.name),
             naming.labels_prefix(context.name),
+            naming.baseline_prefix(context.name),
             training,
         )
         grants.read_attached(context, self.assemble.role)

@@ -223,6 +223,11 @@ def outcome_baseline_key(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "outcomes.json"
 
 
+def label_values_key(model: str) -> str:
+    """The labels that the model's first training data had."""
+    return baseline_prefix(model) + "labels.json"
+
+
 def memory_prefix(model: str) -> str:
     """Prefix of what monitors keep from one look to the next."""
     return f"memory/{model}/"

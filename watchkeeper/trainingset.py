@@ -6,7 +6,7 @@ The Spark job that assembles the set writes a manifest beside it; a function rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from watchkeeper import jsonio
@@ -40,6 +40,7 @@ class Manifest:
     classes, holdout_classes : rows of each label in train and holdout; empty for regression
     columns : of the files in train/, label first
     first, last : time of the oldest and newest row (ISO), empty for data from a file
+    spellings : rows of each label as the data spell it, of data from a file
     versions : rows that each version answered
     duplicates : captured rows that had come before under the same id
     unlabelled : captured rows without ground truth
@@ -56,6 +57,7 @@ class Manifest:
     holdout_classes: Mapping[str, int]
     first: str = ""
     last: str = ""
+    spellings: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, int] | None = None
     duplicates: int = 0
     unlabelled: int = 0

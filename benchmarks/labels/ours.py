@@ -57,7 +57,7 @@ def main() -> None:
     step("stage")
     hours = CuratedHours(store, spec, NOW, timedelta(days=1))
     files = LabelFiles(store, spec, NOW, hours.days, timedelta(days=1))
-    outcome = curate(hours, files, LabelReader(spec, NOW))
+    outcome = curate(hours, files, LabelReader(spec))
     step("join")
     data = store.get(naming.predictions_key(spec.name, "v1", HOUR))
     assert data is not None

@@ -64,6 +64,7 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
             retrain(stage, script)
             outcome.mark(RECOVERED)
         go_wrong_and_back(stage, script)
+        judge(stage, script)
         outcome.mark(FLAWED)
         yield outcome
 
@@ -165,7 +166,6 @@ def retrain(stage: Stage, script: Script) -> None:
         show_message(stage, "candidate-rejected")
         return
     show_message(stage, "version-deployed")
-    show_performance(stage)
     with step("Traffic on the new version, until the drift alarm clears"):
         cleared = comes_true(
             stage,
@@ -174,13 +174,14 @@ def retrain(stage: Stage, script: Script) -> None:
             "all-clear",
             script.recovery_limit_hours,
         )
-    show_performance(stage)
     if not cleared:
         note("the alarm stays: what comes now is unlike even the rows that the new version was judged on")
 
 
-def show_performance(stage: Stage) -> None:
-    """What labels say of the predictions, if the performance monitor has looked since they came."""
+def judge(stage: Stage, script: Script) -> None:
+    """The performance monitor looks at the predictions whose labels have come by now."""
+    with step("What labels say of the predictions (joined hourly, measured every six hours)"):
+        comes_true(stage, script, lambda: stage.performance() is not None, "look at labelled predictions", 8)
     look = stage.performance()
     if look is None or look.primary.value is None:
         return

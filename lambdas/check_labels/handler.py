@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
-from watchkeeper.aws import deployed
-from watchkeeper.errors import CaptureError
-from watchkeeper.labels import day_prefixes, read_ground_truth
-from watchkeeper.spec import deployed_spec
+from watchkeeper import naming
+from watchkeeper.aws import deployed, label_values
+from watchkeeper.errors import LabelError
+from watchkeeper.labels import LabelReader, Source, day_prefixes
+from watchkeeper.spec import ModelSpec, deployed_spec
 
 
 @observed
@@ -21,32 +22,33 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     spec, now = deployed_spec(), datetime.fromisoformat(event["now"])
     logger.append_keys(model=spec.name)
     needed = spec.retraining.minimum_labels
-    labelled = _count(day_prefixes(spec.name, now, spec.retraining.window_days), needed)
+    labelled = _count(spec, now, needed)
     logger.info("Counted labels", labelled=labelled, needed=needed)
     return {"ready": labelled >= needed, "labelled": labelled, "needed": needed}
 
 
-def _count(prefixes: Iterable[str], enough: int) -> int:
-    """Labelled rows under the prefixes, corrections counted once; counting stops at `enough`.
+def _count(spec: ModelSpec, now: datetime, enough: int) -> int:
+    """Rows that were labelled of late, corrections counted once; counting stops at `enough`.
 
     Objects are read one after another: while there are too few labels, there are few objects to read.
     """
-    store, rows = deployed.store(), dict[tuple[str, int | None], int]()
-    labelled = unreadable = 0
-    for key in (key for prefix in prefixes for key in store.keys(prefix)):
-        for line in store.lines(key) or ():
-            if not line.strip():
-                continue
-            try:
-                truth = read_ground_truth(line)
-            except CaptureError:
-                unreadable += 1
-                continue
-            said = (truth.id, truth.row)
-            labelled += truth.labelled - rows.get(said, 0)
-            rows[said] = truth.labelled
-            if labelled >= enough:
-                return labelled
-    if unreadable:
-        logger.warning("Some label records cannot be read", unreadable=unreadable)
-    return labelled
+    store, reader = deployed.store(), LabelReader(spec, label_values.known(deployed.store(), spec.name))
+    labelled: set[tuple[bytes, int]] = set()
+    unusable = 0
+    prefixes = day_prefixes(spec.name, now, spec.retraining.window_days)
+    for item in (item for prefix in prefixes for item in store.listed(prefix)):
+        streamed = store.stream(item.key)
+        source = Source(item.key, naming.parse_label_key(spec.name, item.key) or item.modified, item.modified)
+        try:
+            labels, faults = reader.read(source, () if streamed is None else streamed.chunks)
+        except LabelError:
+            unusable += 1
+            continue
+        unusable += faults.total
+        known = labels.taken(labels.known)
+        labelled.update(zip(known.ids.tolist(), known.places.tolist(), strict=True))
+        if len(labelled) >= enough:
+            break
+    if unusable:
+        logger.warning("Some labels cannot be used", unusable=unusable)
+    return min(len(labelled), enough)

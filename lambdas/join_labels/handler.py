@@ -12,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
-from watchkeeper.aws import deployed
+from watchkeeper.aws import deployed, label_values
 from watchkeeper.aws.curated_hours import CuratedHours
 from watchkeeper.aws.curation import Outcome, curate
 from watchkeeper.aws.label_files import LabelFiles
@@ -30,7 +30,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(model=spec.name)
     hours = CuratedHours(deployed.store(), spec, now, timedelta(days=spec.labelling.horizon_days))
     files = LabelFiles(deployed.store(), spec, now, hours.days, timedelta(hours=spec.labelling.patience_hours))
-    outcome = curate(hours, files, LabelReader(spec, now))
+    outcome = curate(hours, files, LabelReader(spec, label_values.known(deployed.store(), spec.name)))
     counted = OutcomeHours(hours).count()
     _tell(outcome)
     emit(spec.name, now, _metrics(outcome))

@@ -89,7 +89,7 @@ def test_only_what_reads_captures_and_labels_has_the_parser(shipped: Assembly) -
         f["Properties"]["Handler"] for f in functions if "layersparser" in json.dumps(f["Properties"].get("Layers"))
     }
     # then
-    assert parsing == {"lambdas.profile_capture.handler.handler", "lambdas.join_labels.handler.handler"}
+    assert parsing == {f"lambdas.{name}.handler.handler" for name in ("profile_capture", "join_labels", "check_labels")}
 
 
 def test_predictions_are_a_table_whose_partitions_need_no_crawler(shipped: Assembly) -> None:

@@ -41,7 +41,7 @@ def curated(spec: ModelSpec, *lines: bytes, origin: str = "a") -> Predictions:
 
 
 def labels(spec: ModelSpec, *lines: bytes, hour: datetime = HOUR, key: str = "a.jsonl") -> Labels:
-    return LabelReader(spec, HOUR + timedelta(days=9)).read(Source(key, hour, hour), [b"\n".join(lines)])[0]
+    return LabelReader(spec).read(Source(key, hour, hour), [b"\n".join(lines)])[0]
 
 
 def told(predictions: Predictions) -> dict[tuple[bytes, int], tuple[Any, ...]]:

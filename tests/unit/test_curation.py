@@ -64,7 +64,7 @@ def run(store: Store, now: datetime | None = None) -> Outcome:
     now = now or datetime.now(UTC)
     hours = CuratedHours(store, SPEC, now, HORIZON)
     files = LabelFiles(store, SPEC, now, hours.days, PATIENCE)
-    return curate(hours, files, LabelReader(SPEC, now))
+    return curate(hours, files, LabelReader(SPEC))
 
 
 def told(store: Store) -> dict[str, dict[bytes, Any]]:

@@ -296,7 +296,7 @@ def test_what_is_taken_is_what_the_reader_of_label_files_can_use(labels: list[La
     batch = read({"labels": [sent(label) for label in labels]}, MULTICLASS)
     source = Source(batch.key("credit", NOW), NOW.replace(minute=0, second=0, microsecond=0), NOW)
     # when
-    rows, faults = LabelReader(MULTICLASS, NOW).read(source, [batch.records(NOW)])
+    rows, faults = LabelReader(MULTICLASS).read(source, [batch.records(NOW)])
     # then
     assert faults.total == 0
     assert len(rows) == sum(len(label.values) for label in labels)

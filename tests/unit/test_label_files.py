@@ -21,12 +21,12 @@ from watchkeeper.jsonio import dumps
 from watchkeeper.labels import Fault, LabelReader, Labels, Source
 from watchkeeper.spec import Label, Task
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
 
-def source(name: str = "a.jsonl", *, hour: datetime = HOUR, written: datetime = HOUR) -> Source:
-    return Source(f"labels/credit/2026/11/21/09/{name}", hour, written)
+def source(name: str = "a.jsonl", *, hour: datetime = HOUR, written: datetime | None = None) -> Source:
+    """A file, written when its hour began unless it is said otherwise."""
+    return Source(f"labels/credit/2026/11/21/09/{name}", hour, written or hour)
 
 
 def told(labels: Labels) -> dict[tuple[bytes, int], tuple[Any, int]]:
@@ -51,7 +51,7 @@ def test_a_record_labels_all_rows_of_its_request_or_one_of_them():
     lines = [label_record("two", "1\n0"), one_row("three", 2, "1"), label_record("withdrawn", "")]
 
     # when
-    labels, faults = LabelReader(model_spec(), NOW).read(source(), [b"\n".join(lines)])
+    labels, faults = LabelReader(model_spec()).read(source(), [b"\n".join(lines)])
 
     # then
     assert told(labels) == {
@@ -78,7 +78,7 @@ def test_a_table_with_a_column_of_ids_is_read_like_records(form: str):
 
     # when it is read in chunks cut anywhere
     chunks = [data[start : start + 7] for start in range(0, len(data), 7)]
-    labels, faults = LabelReader(model_spec(), NOW).read(source(f"a.{form}"), chunks)
+    labels, faults = LabelReader(model_spec()).read(source(f"a.{form}"), chunks)
 
     # then
     assert told(labels) == {
@@ -101,12 +101,12 @@ def test_a_table_without_ids_or_labels_is_refused_with_its_columns(name: str):
 
     # then
     with pytest.raises(LabelError, match=r"customer, label.*inference_id"):
-        LabelReader(model_spec(), NOW).read(source(name), [data])
+        LabelReader(model_spec()).read(source(name), [data])
 
 
 def test_what_is_no_parquet_is_refused():
     with pytest.raises(LabelError, match=r"a\.parquet"):
-        LabelReader(model_spec(), NOW).read(source("a.parquet"), [b"PAR1 but no more"])
+        LabelReader(model_spec()).read(source("a.parquet"), [b"PAR1 but no more"])
 
 
 def test_labels_that_cannot_be_used_are_counted_and_the_rest_goes_on():
@@ -116,14 +116,14 @@ def test_labels_that_cannot_be_used_are_counted_and_the_rest_goes_on():
         b"{",
         label_record("", "<=50K"),
         label_record("new", "<=50K."),
-        one_row("late", 0, ">50K", "2026-11-21T12:06:00Z"),
+        one_row("late", 0, ">50K", "2026-11-21T09:06:00Z"),
         one_row("odd", -1, ">50K"),
         label_record("also-good", ">50K"),
     ]
     spec = model_spec(label=Label("income", ">50K"))
 
     # when
-    labels, faults = LabelReader(spec, NOW, known=["<=50K", ">50K"]).read(source(), [b"\n".join(lines)])
+    labels, faults = LabelReader(spec, known=["<=50K", ">50K"]).read(source(), [b"\n".join(lines)])
 
     # then
     assert told(labels) == {row("good"): ("0", 1), row("also-good"): ("1", 1)}
@@ -136,7 +136,7 @@ def test_a_label_of_a_regression_is_a_finite_number():
     lines = [label_record(str(place), data) for place, data in enumerate(["1.5", "many", "inf", "-2e3"])]
 
     # when
-    labels, faults = LabelReader(model_spec(task=Task.REGRESSION), NOW).read(source(), [b"\n".join(lines)])
+    labels, faults = LabelReader(model_spec(task=Task.REGRESSION)).read(source(), [b"\n".join(lines)])
 
     # then
     assert told(labels) == {row("0"): (1.5, 1), row("3"): (-2000.0, 1)}
@@ -145,7 +145,7 @@ def test_a_label_of_a_regression_is_a_finite_number():
 
 def test_of_two_labels_the_one_that_was_collected_later_counts_then_the_one_written_later():
     # given
-    reader = LabelReader(model_spec(), NOW)
+    reader = LabelReader(model_spec())
     early, late = HOUR, HOUR + timedelta(hours=1)
     files = [
         (source("a.jsonl", hour=late), label_record("by-hour", "1")),
@@ -182,7 +182,7 @@ def test_labels_come_to_the_same_in_whatever_order_and_however_often(
     records: list[tuple[str, int, str, int]], shuffled: random.Random
 ):
     # given a file for each label, with times of collection and of writing that agree for some
-    reader = LabelReader(model_spec(), NOW)
+    reader = LabelReader(model_spec())
     parts = [
         reader.read(source(f"{place}.jsonl", written=HOUR + timedelta(seconds=place // 2)), [record])[0]
         for place, record in enumerate(
@@ -206,14 +206,14 @@ def test_labels_come_to_the_same_in_whatever_order_and_however_often(
 
 @pytest.mark.parametrize(
     ("written", "collected"),
-    [("09:20", "09:20"), ("08:00", "09:00"), ("11:45", "10:00")],
+    [("09:20", "09:20"), ("08:58", "09:00"), ("11:45", "10:00")],
 )
 def test_a_file_tells_when_its_labels_were_collected_within_its_hour(written: str, collected: str):
     # given a file that is filed under nine o'clock
     at = datetime.fromisoformat(f"2026-11-21T{written}:00+00:00")
 
     # when
-    labels, _ = LabelReader(model_spec(), NOW).read(source(written=at), [label_record("a", "1")])
+    labels, _ = LabelReader(model_spec()).read(source(written=at), [label_record("a", "1")])
 
     # then
     found = datetime.fromtimestamp(labels.collected[0] / 1e6, UTC)

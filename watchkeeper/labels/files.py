@@ -32,7 +32,7 @@ from watchkeeper.spec import ModelSpec, Task
 ID_COLUMNS = ("id", "inference_id", "event_id", "inferenceId", "eventId")
 ROW_COLUMN, TIME_COLUMN = "row", "collected_at"
 FUTURE = timedelta(minutes=5)
-"""How far the clocks of those who send labels may be ahead."""
+"""How far the clocks of those who tell of labels may be ahead of S3's, which says when their file was written."""
 FIRST_PLACES = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY_BITS = 31
@@ -45,7 +45,7 @@ class Fault(StrEnum):
     NO_ID = "the label names no prediction"
     WRONG_TYPE = "the label is of the wrong type"
     UNKNOWN_VALUE = "the label is none that the training data had"
-    FUTURE = "the label is from the future"
+    FUTURE = "the label was collected after it was written"
 
 
 @dataclass
@@ -115,13 +115,11 @@ class LabelReader:
 
     Parameters
     ----------
-    now : labels of later times are refused
     known : the labels that the training data had, as they were written there; None when nobody knows
     """
 
-    def __init__(self, spec: ModelSpec, now: datetime, known: Iterable[str] | None = None) -> None:
+    def __init__(self, spec: ModelSpec, known: Iterable[str] | None = None) -> None:
         self._spec = spec
-        self._latest = now + FUTURE
         self._known = None if known is None else {canonical_label(text) for text in known}
         self._truths: dict[str, str | Fault | None] = {}
 
@@ -151,7 +149,7 @@ class LabelReader:
         for row in rows:
             truth = None if row.text is None else self._truth(row.text)
             fault = truth if isinstance(truth, Fault) else None
-            if (row.collected or source.collected) > self._latest:
+            if (row.collected or source.hour) > source.written + FUTURE:
                 fault = Fault.FUTURE
             if not row.id:
                 fault = Fault.NO_ID

@@ -80,6 +80,13 @@ class Labels:
         ascending = (ids[1:] > ids[:-1]) | ((ids[1:] == ids[:-1]) & (places[1:] > places[:-1]))
         return bool(np.all(ascending))
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which of the labels say something, and do not withdraw what was said."""
+        if isinstance(self.truth, NumberColumn):
+            return ~np.isnan(self.truth.values)
+        return self.truth.codes >= 0
+
     def taken(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Labels:
         """Some of the labels."""
         return Labels(
