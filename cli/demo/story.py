@@ -64,8 +64,8 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
             retrain(stage, script)
             outcome.mark(RECOVERED)
         go_wrong_and_back(stage, script)
-        judge(stage, script)
         outcome.mark(FLAWED)
+        judge(stage, script)
         yield outcome
 
 

@@ -119,6 +119,7 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     found = manifest(s3, "initial")
     assert (found.train_rows, found.holdout_rows, found.split) == (2250, 750, Split.RANDOM)
     assert sum(found.classes.values()) == 2250
+    assert found.spellings == {"0": 3000 - int(table[traffic.LABEL].sum()), "1": int(table[traffic.LABEL].sum())}
     assert found.classes["1"] + found.holdout_classes["1"] == int(table[traffic.LABEL].sum())
     # and the reference is, to the last bit, what the same rows give when captured and profiled elsewhere
     stored = s3.get_object(Bucket=BUCKET, Key=naming.baseline_key("credit", "v1"))["Body"].read()
