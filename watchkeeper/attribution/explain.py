@@ -139,7 +139,7 @@ def bars(told: Explanation, most: int = 12) -> list[tuple[str, str, str, str, st
     A terminal's table: bars to the right raise the prediction, bars to the left lower it.
     """
     shown, rest = told.contributions[:most], told.contributions[most:]
-    lines = [(each.feature, each.value, each.contribution, f"± {each.error:.2g}") for each in shown]
+    lines = [(each.feature, each.value, each.contribution, _error(each)) for each in shown]
     if rest:
         lines.append((f"{len(rest)} others", "", sum(each.contribution for each in rest), ""))
     longest = max((abs(part) for _, _, part, _ in lines), default=0.0) or 1.0
@@ -174,6 +174,11 @@ def _told(feature: Feature, value: object) -> str | None:
     if words is None:
         return None
     return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+
+
+def _error(each: Contribution) -> str:
+    rounding = 1e-9 * abs(each.contribution)
+    return f"± {each.error if each.error > rounding else 0:.2g}"
 
 
 def _bar(part: float) -> str:
