@@ -37,7 +37,7 @@ def known(values: np.ndarray, scale: Scale = Scale.SCORE) -> Attributions:
     """Attributions that are known without error."""
     rows = len(values)
     names = ("income", "age", "debt", "region", "postcode", *map(str, range(100)))[: values.shape[1]]
-    return Attributions(names, values, 0 * values, np.abs(values), np.zeros(rows), values.sum(axis=1), scale)
+    return Attributions(names, values, 0 * values, np.zeros(rows), values.sum(axis=1), scale)
 
 
 def test_a_ranking_has_means_and_shares_that_sum_to_one():

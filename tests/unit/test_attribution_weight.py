@@ -17,7 +17,7 @@ SHARES = {"income": 0.5, "age": 0.32, "debt": 0.1, "region": 0.06, "postcode": 0
 def importance(shares) -> Importance:
     values = np.array([list(shares.values())] * 10)
     ones = np.ones(10)
-    return Importance.of(Attributions(tuple(shares), values, 0 * values, values, 0 * ones, ones))
+    return Importance.of(Attributions(tuple(shares), values, 0 * values, 0 * ones, ones))
 
 
 def drifted(**scores: float) -> Findings:

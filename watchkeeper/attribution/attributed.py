@@ -30,8 +30,6 @@ class Attributions:
     Attributes
     ----------
     values, errors : of shape (n, d): the contribution, and its standard error; NaN where the model gave no answer
-    magnitudes : of shape (n, d): estimates of |contribution| to be averaged, free of what noise adds to |values|. A
-        single one may be negative
     base : of shape (n,): the mean answer to the background rows that the row was compared with
     predictions : of shape (n,): the answer to the row itself
     unanswered : rows asked to which the model gave no finite answer
@@ -40,7 +38,6 @@ class Attributions:
     features: tuple[str, ...]
     values: Floats
     errors: Floats
-    magnitudes: Floats
     base: Floats
     predictions: Floats
     scale: Scale = Scale.SCORE

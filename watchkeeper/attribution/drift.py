@@ -116,7 +116,7 @@ def _draws(importance: Importance, draws: int, random: np.random.Generator) -> F
     if not blocks:
         return np.zeros((draws, len(importance.features)))
     times = random.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws)
-    drawn: Floats = np.maximum(times @ importance.sums[held], 0) / (times @ importance.rows[held])[:, None]
+    drawn: Floats = (times @ importance.sums[held]) / (times @ importance.rows[held])[:, None]
     return drawn
 
 

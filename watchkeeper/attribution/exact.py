@@ -5,9 +5,10 @@ estimator sees depends on one feature only. Columns of a linear model's feature 
 exact. For trees that would not be: there a feature may have one column only. Everything else is refused with the
 reason, and is for `shapley`, which takes any model; both explain the same game, so within standard errors they agree.
 
-Contributions of classifiers are of the probability of one class; those of linear classifiers are of its log odds, on
-which scale they add. The library's result must account for the model's own answers, or is refused: it reads thresholds
-in single precision, and so misplaces rows that lie on one (seen with histogram-based boosting).
+Contributions of forests are of the probability of one class, those of linear and boosted classifiers of its log odds,
+on which scale these add: the library's contributions to their probabilities are rescaled ones, which are no Shapley
+values. Its result must account for the model's own answers, or is refused: it reads thresholds in single precision, and
+so misplaces rows that lie on one (seen with histogram-based boosting).
 
 shap is in no Lambda layer: this module is for training and Glue jobs, and imports it when asked.
 """
@@ -31,11 +32,16 @@ LINEAR_REGRESSIONS = frozenset(
 )
 LINEAR_CLASSIFIERS = frozenset({"LogisticRegression", "LogisticRegressionCV"})
 """Of two classes: the log odds of more are not linear."""
-TREES = frozenset(
+FORESTS = frozenset(
     f"{family}{task}"
+    for family in ("DecisionTree", "ExtraTrees", "RandomForest")
     for task in ("Regressor", "Classifier")
-    for family in ("DecisionTree", "ExtraTrees", "RandomForest", "GradientBoosting", "HistGradientBoosting", "XGB")
 )
+"""Trees whose answers are averaged."""
+BOOSTED_REGRESSORS = frozenset({"GradientBoostingRegressor", "HistGradientBoostingRegressor", "XGBRegressor"})
+BOOSTED_CLASSIFIERS = frozenset({"GradientBoostingClassifier", "HistGradientBoostingClassifier", "XGBClassifier"})
+"""Of two classes, whose log odds trees add up to."""
+TREES = FORESTS | BOOSTED_REGRESSORS | BOOSTED_CLASSIFIERS
 _LIBRARIES = ("sklearn", "xgboost")
 _TOLERANCE = 1e-5
 """Of a contribution's sum, relative to the spread of the model's answers: single precision leaves about 1e-7."""
@@ -62,24 +68,21 @@ def exact_attributions(model: Any, rows: pd.DataFrame, background: pd.DataFrame,
         raise ExplanationError(f"{name} is neither of scikit-learn nor of xgboost. {_OTHERWISE}")
     if name not in LINEAR_REGRESSIONS | LINEAR_CLASSIFIERS | TREES:
         raise ExplanationError(f"{name} is neither a linear model nor made of trees. {_OTHERWISE}")
+    scale = Scale.LOG_ODDS if name in LINEAR_CLASSIFIERS | BOOSTED_CLASSIFIERS else Scale.SCORE
+    if scale is Scale.LOG_ODDS and len(estimator.classes_) > 2:
+        raise ExplanationError(f"{name} adds up no log odds of one of {len(estimator.classes_)} classes. {_OTHERWISE}")
     owners = _owners(transform, rows, background)
-    columns, others = transform(rows), transform(background)
     if name in TREES:
         _refuse_split_features(name, tuple(map(str, rows.columns)), owners)
-        values = _by_trees(estimator, columns, others, output)
-        scale, answer = Scale.SCORE, _answer(model, output)
-    else:
-        values = _by_weights(estimator, columns, others, output)
-        scale = Scale.LOG_ODDS if name in LINEAR_CLASSIFIERS else Scale.SCORE
-        answer = _answer(model, output) if scale is Scale.SCORE else _margin(model, output)
-    values = values @ owners.T.astype(np.float64)
-    predictions, usual = answer(rows), answer(background)
+    explain = _by_trees if name in TREES else _by_weights
+    values = explain(estimator, transform(rows), transform(background), output) @ owners.T.astype(np.float64)
+    answer = _margin if scale is Scale.LOG_ODDS else _answer
+    predictions, usual = answer(model, rows, output), answer(model, background, output)
     _check(name, values, predictions, usual)
     return Attributions(
         features=tuple(map(str, rows.columns)),
         values=values,
         errors=np.zeros(values.shape),
-        magnitudes=np.abs(values),
         base=np.full(len(rows), usual.mean()),
         predictions=predictions,
         scale=scale,
@@ -143,43 +146,39 @@ def _by_trees(estimator: Any, columns: Floats, others: Floats, output: int) -> F
     """Contributions by column, of shape (rows, columns)."""
     import shap
 
-    classifies = hasattr(estimator, "predict_proba")
-    try:
-        explainer = shap.TreeExplainer(
-            estimator,
-            data=shap.maskers.Independent(others, max_samples=len(others)),
-            feature_perturbation="interventional",
-            model_output="probability" if classifies else "raw",
-        )
-        values = np.asarray(explainer.shap_values(columns, check_additivity=False), np.float64)
-    except (NotImplementedError, ValueError, TypeError) as error:
-        raise ExplanationError(f"The shap library does not take this model ({error}). {_OTHERWISE}") from error
-    if values.ndim == 3:
-        chosen: Floats = values[:, :, output]
-        return chosen
-    return values if output == 1 or not classifies else -values
+    masker = shap.maskers.Independent(others, max_samples=len(others))
+    explainer = shap.TreeExplainer(estimator, data=masker, feature_perturbation="interventional", model_output="raw")
+    values = np.asarray(explainer.shap_values(columns, check_additivity=False), np.float64)
+    return values[:, :, output] if values.ndim == 3 else _signed(estimator, values, output)
 
 
 def _by_weights(estimator: Any, columns: Floats, others: Floats, output: int) -> Floats:
     """Contributions by column, of shape (rows, columns)."""
     import shap
 
-    if np.ndim(estimator.coef_) > 1 and len(estimator.coef_) > 1:
-        raise ExplanationError(f"The log odds of {len(estimator.coef_)} classes are not linear. {_OTHERWISE}")
     explainer = shap.LinearExplainer(estimator, shap.maskers.Independent(others, max_samples=len(others)))
     values = np.asarray(explainer.shap_values(columns), np.float64).reshape(columns.shape)
-    return values if output == 1 else -values
+    return _signed(estimator, values, output)
 
 
-def _answer(model: Any, output: int) -> Callable[[pd.DataFrame], Floats]:
+def _answer(model: Any, table: pd.DataFrame, output: int) -> Floats:
     if hasattr(model, "predict_proba"):
-        return lambda table: np.asarray(model.predict_proba(table)[:, output], np.float64)
-    return lambda table: np.asarray(model.predict(table), np.float64).reshape(len(table))
+        return np.asarray(model.predict_proba(table)[:, output], np.float64)
+    return np.asarray(model.predict(table), np.float64).reshape(len(table))
 
 
-def _margin(model: Any, output: int) -> Callable[[pd.DataFrame], Floats]:
-    sign = 1.0 if output == 1 else -1.0
-    return lambda table: sign * np.asarray(model.decision_function(table), np.float64)
+def _margin(model: Any, table: pd.DataFrame, output: int) -> Floats:
+    """Log odds of one of two classes."""
+    if hasattr(model, "decision_function"):
+        margin = model.decision_function(table)
+    else:  # xgboost
+        margin = model.predict(table, output_margin=True)
+    return _signed(model, np.asarray(margin, np.float64), output)
+
+
+def _signed(model: Any, values: Floats, output: int) -> Floats:
+    """What is said of the second of two classes, or of a regression, as said of `output`."""
+    return -values if hasattr(model, "classes_") and output == 0 else values
 
 
 def _check(name: str, values: Floats, predictions: Floats, usual: Floats) -> None:

@@ -155,15 +155,12 @@ def attributions(
     weights = np.where(enough[:, None] & good, 1.0, 0.0)[:, :, None]
     each = np.where(good[:, :, None], _contributions(answered, made.orders), 0.0)
     pairs = np.where(enough, good.sum(axis=1), np.nan)[:, None]
-    total: Floats = (each * weights).sum(axis=1)
-    values = total / pairs
+    values = (each * weights).sum(axis=1) / pairs
     spread = (np.square(each - values[:, None]) * weights).sum(axis=1) / (pairs - 1)
-    signs = np.sign(total[:, None] - each)  # a pair's contribution, by the sign that all others give
     return Attributions(
         features=made.features,
         values=values,
         errors=np.sqrt(spread / pairs),
-        magnitudes=(signs * each * weights).sum(axis=1) / pairs,
         base=(np.where(good, answered[:, :, 0, 0], 0.0)).sum(axis=1) / pairs[:, 0],
         predictions=answered[:, 0, 0, -1],
         scale=scale,
