@@ -169,7 +169,7 @@ def test_a_score_below_the_limit_by_chance_is_no_drift():
 def test_a_changed_share_is_told_even_though_the_ranking_stayed():
     found = examine(contributions([0.5, 0.3, 0.1], 500, 1), contributions([0.5, 0.12, 0.1], 500, 2))
 
-    assert found.verdict is Verdict.NO_DRIFT
+    assert found.verdict is Verdict.SHIFTED
     assert {"income", "age"} <= {move.feature for move in found.moved}
     assert "age 35 % → 17 % and income 53 % → 69 %" in found.summary
 

@@ -5,6 +5,9 @@ the window's order, i = 1, 2, …, gain what they contribute in the baseline, a(
 divided by that of the baseline's own order. Below 0.90 the model has drifted. Of features that contribute equally in
 the window every order is as good, so their mean discount counts (McSherry & Najork 2008).
 
+That score forgives much: a model that no longer goes by its first feature at all may keep 0.95. So each feature's share
+of what moves predictions is compared as well; a change by evidence and by size makes a window "shifted".
+
 Few rows rank features by chance, so drift needs evidence too: blocks of rows are drawn anew, in the baseline and in the
 window, and the score must be below the limit by more than it varies then.
 """
@@ -32,7 +35,7 @@ class DriftSettings:
     Attributes
     ----------
     limit : NDCG below which a model goes by other features, as Model Monitor has it
-    alpha : chance of an alarm while the true NDCG is at the limit
+    alpha : chance of drift while the true NDCG is at the limit, and of any shift while all shares are the same
     share_floor : change of a feature's share that matters
     minimum_rows : explained rows that window and baseline need each
     draws, seed : of the bootstrap
@@ -93,6 +96,8 @@ def examine(baseline: Importance, window: Importance, settings: DriftSettings | 
     verdict, summary = _judged(baseline, window, score, p_value, settings)
     if verdict is not Verdict.INSUFFICIENT_DATA:
         summary += _told(moves)
+        if verdict is Verdict.NO_DRIFT and any(move.moved for move in moves):
+            verdict = Verdict.SHIFTED
     return AttributionFindings(
         verdict=verdict,
         ndcg=score,

@@ -16,6 +16,8 @@ class Verdict(StrEnum):
 
     NO_DRIFT = "no drift"
     DRIFT = "drift"
+    SHIFTED = "shifted"
+    """The ranking scores well still, but some feature's share changed, by evidence and by size."""
     INSUFFICIENT_DATA = "insufficient data"
 
 
