@@ -5,14 +5,15 @@ answers)` reads the answers: no model is imported. Of one row, they make an `exp
 up what the model goes by, any window is a merge, and `drift.examine(baseline, window)` gives `AttributionFindings`.
 `weigh(findings, importance)` says which drifted feature matters.
 
-How it is to be wired, each a thin caller that does the I/O:
+How it is to be wired, each a thin caller that does the I/O. Plans are answered by a batch transform of the version's
+model, as gates and baselines are: what an endpoint is asked is captured, and would be profiled as traffic.
 
-- `watchkeeper explain MODEL ID`: find the captured request by its id; `plan` it against rows of its version's
-  baseline; send the requests to the endpoint in as few calls as payloads allow, in the model's input format; print
-  `text(explanation(…))`, or store its JSON.
+- `watchkeeper explain MODEL ID`: find the captured request by its id; `plan` it against rows of its version's baseline;
+  have the requests answered; print `text(explanation(…))`, or store its JSON.
 - The batch job (training side or Glue, at a new baseline and on a schedule): take `rows_within(budget, …)` rows of the
-  window, in the order in which they were served; write `plan(…).requests()` as the input of a batch transform; read its
-  output as `attributions` of the same plan, made anew; store `Importance.of(…).to_json()` beside the window's profile.
+  window at 4 pairs each, in the order in which they were served; write `plan(…).requests()` as the transform's input;
+  read its output as `attributions` of the same plan, made anew; store `Importance.of(…).to_json()` with the window.
+  With the estimator at hand, `exact.exact_attributions` instead, and sampling where it refuses.
 - The monitor: merge the window's importances, `examine` them against the baseline's, store the findings, emit the NDCG.
 - Messages and reports: `sentence(weigh(findings, baseline's importance))`.
 """
