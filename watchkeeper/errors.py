@@ -35,6 +35,10 @@ class DatasetError(WatchkeeperError):
     """A training or holdout set is missing, too small or malformed."""
 
 
+class ExplanationError(WatchkeeperError):
+    """A prediction, or what a model goes by, cannot be explained."""
+
+
 class RolloutError(WatchkeeperError):
     """A version cannot be rolled out or rolled back."""
 
