@@ -31,7 +31,8 @@ class EstimateSettings:
     beta : weight of recall in F-beta
     labels : sets of labels drawn for each replicate, for the errors of classifiers' metrics
     minimum_rows : rows below which nothing is estimated
-    crowded : a cell of a feature with more than so many times its baseline's share counts as unknown land
+    crowded, few : rows of a cell beyond so many times its baseline's share are in unknown land, if the cell has no end
+        or the baseline had fewer than so many rows there
     most_unsupported : share of rows in unknown land from which on the estimate is not to be trusted
     seed : of the drawn labels: equal counts give equal estimates
     """
@@ -41,5 +42,6 @@ class EstimateSettings:
     labels: int = 5
     minimum_rows: int = 100
     crowded: float = 3.0
+    few: int = 100
     most_unsupported: float = 0.1
     seed: int = 0

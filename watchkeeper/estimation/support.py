@@ -1,8 +1,9 @@
 """When an estimate must not be trusted: rows where the baseline has nothing to teach.
 
 An estimate assumes that P(y | x) is as it was, and that the baseline had rows like the window's. The first cannot be
-seen without labels. The second can: a score or a prediction beyond the baseline's, and a cell of a feature (such as
-new categories, missing values, an outermost eighth) that holds several times the share of rows it had.
+seen without labels. The second can: a score or a prediction beyond the baseline's, and a cell of a feature that holds
+several times the share of rows it had, if it has no end (other categories, the outermost eighths of a number), or if
+the baseline had too few rows in it to learn from (a category, missing values).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper.capture.block import PREDICTED_VALUE
 from watchkeeper.estimation.estimator import Estimator
 from watchkeeper.estimation.settings import EstimateSettings
 from watchkeeper.outcomes import Outcomes, grid
+from watchkeeper.outcomes.partition import CategoryPartition, NumberPartition, Partition
 from watchkeeper.outcomes.regression import PREDICTED
 from watchkeeper.outcomes.scored import YES
 from watchkeeper.spec import Task
@@ -36,8 +39,9 @@ def unsupported(window: Outcomes, estimator: Estimator, settings: EstimateSettin
     total, learnt = max(window.rows, 1), max(estimator.labelled, 1)
     shares = window.sections["segment rows"] / total
     usual = settings.crowded * (estimator.cells + 1) / learnt
-    beyond = np.where(shares > usual, shares - usual, 0.0)
     segments = window.binning.segments
+    endless = np.concatenate([_endless(each) for each in segments.partitions.values()] or [np.zeros(0, np.bool_)])
+    beyond = np.where((shares > usual) & (endless | (estimator.cells < settings.few)), shares - usual, 0.0)
     found = {name: float(beyond[part].sum()) for name, part in zip(segments.partitions, segments.parts, strict=True)}
     if window.binning.task is Task.REGRESSION:
         counts = window.errors.histograms[PREDICTED].counts
@@ -48,6 +52,16 @@ def unsupported(window: Outcomes, estimator: Estimator, settings: EstimateSettin
     return tuple(
         Unsupported(name, min(share, 1.0)) for name, share in sorted(found.items(), key=lambda e: -e[1]) if share > 0
     )
+
+
+def _endless(cells: Partition) -> NDArray[np.bool_]:
+    """Which cells of a partition hold whatever comes."""
+    found = np.zeros(cells.cells, np.bool_)
+    if isinstance(cells, NumberPartition):
+        found[[0, len(cells.edges)]] = True
+    elif isinstance(cells, CategoryPartition):
+        found[len(cells.levels)] = True
+    return found
 
 
 def _scores_beyond(window: Outcomes, estimator: Estimator) -> int:
