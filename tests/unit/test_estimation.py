@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.unit.outcome_support import (
     MULTICLASS,
@@ -20,6 +21,7 @@ from tests.unit.outcome_support import (
 from watchkeeper.errors import DatasetError, ProfileError
 from watchkeeper.estimation import Estimate, EstimateSettings, Estimator, FitSettings, estimate
 from watchkeeper.estimation.classification import of_decisions, tilted
+from watchkeeper.estimation.within import carried
 from watchkeeper.outcomes import Labelled, OutcomeBinning, Outcomes, observe
 from watchkeeper.performance import Name, measure
 from watchkeeper.spec import ModelSpec
@@ -277,3 +279,24 @@ def test_equal_rows_give_equal_estimates_and_confidence_widens_them():
     narrow, wide = (estimate(estimator, window, EstimateSettings(confidence=c)) for c in (0.8, 0.99))
     assert estimate(estimator, window) == estimate(estimator, window)
     assert all(b.low < a.low <= a.value <= a.high < b.high for a, b in zip(narrow.known, wide.known, strict=True))
+
+
+@pytest.mark.parametrize(("centre", "spread"), [(0.0, 1.0), (0.5, 1.0), (-0.4, 1.2), (1.0, 0.8)])
+def test_what_moves_within_cells_carries_a_linear_effect_beyond_the_last_edge(centre, spread):
+    # given eighths of a normal feature, and its mean in each
+    edges = stats.norm.ppf(np.arange(1, 8) / 8)
+    bounds = np.concatenate([[-np.inf], edges, [np.inf]])
+    means = -np.diff(stats.norm.pdf(bounds)) * 8
+    now = np.diff(stats.norm.cdf((bounds - centre) / spread))
+    # when the window's mean is taken from the shares of cells as they are, and as they were carried
+    plain, corrected = now @ means, carried(np.full(8, 1 / 8), now) @ means
+    # then the second is right
+    assert corrected == pytest.approx(centre, abs=0.02)
+    assert carried(np.full(8, 1 / 8), now).sum() == pytest.approx(1)
+    if centre:
+        assert abs(corrected - centre) < abs(plain - centre) / 2
+
+
+def test_shares_of_too_few_or_empty_cells_are_left_as_they_are():
+    for now in (np.array([0.2, 0.3, 0.5]), np.array([0, 0, 0, 0, 1.0]), np.zeros(6)):
+        assert carried(np.full(len(now), 1 / len(now)), now) is now

@@ -2,8 +2,9 @@
 
 `Estimator.fit(binning, rows)` learns from a baseline's labelled rows, `estimate(estimator, outcomes) → Estimate` needs
 a window's counts alone: `classification` has the metrics of scores, `regression` the sizes of errors, `additive` how
-both move with features, and `support` when not to trust them. `examine(estimate, baseline)` says what fell, and
-`assess(estimates, realised)` whether estimates came true once labels had come.
+both move with features, `within` what coarse cells hide of that, and `support` when not to trust them.
+`examine(estimate, baseline)` says what fell, and `assess(estimates, realised)` whether estimates came true once labels
+had come.
 """
 
 from watchkeeper.estimation.assess import Assessment, AssessSettings, Trust, assess

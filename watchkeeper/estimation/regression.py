@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from watchkeeper.estimation import within
 from watchkeeper.estimation.estimator import Estimator
 from watchkeeper.estimation.settings import EstimateSettings
 from watchkeeper.outcomes import Outcomes
@@ -38,7 +39,8 @@ def metrics(window: Outcomes, estimator: Estimator, settings: EstimateSettings) 
 def expected(window: Outcomes, estimator: Estimator) -> Floats:
     """Mean absolute and squared errors, shape (1 + replicates, 2); the first is the estimate."""
     learnt = estimator.additive
-    shares = window.sections["segment rows"] / max(window.rows, 1)
-    found: Floats = np.maximum(learnt.means + learnt.shift(shares), _LEAST_SHARE * learnt.means[0])
+    found: Floats = np.maximum(
+        learnt.means + learnt.shift(within.shares(window, estimator)), _LEAST_SHARE * learnt.means[0]
+    )
     found[:, 1] = np.maximum(found[:, 1], np.square(found[:, 0]))  # no mean square is smaller than the squared mean
     return found
