@@ -244,6 +244,17 @@ def test_calibration_learns_what_scores_mean_and_fills_empty_cells_sensibly():
     assert curve[0] < 0.03
 
 
+def test_a_lone_row_at_the_low_end_does_not_lift_the_curve():
+    # given scores that are right, and one negative row far below them
+    scores = np.concatenate([[0.001], np.repeat([0.02, 0.05, 0.5], 10_000)])
+    labels = np.concatenate([[0], *(np.arange(10_000) < 10_000 * share for share in (0.02, 0.05, 0.5))]).astype(int)
+    calibration = OutcomeBinning.fit(SPEC, from_scores(scores, labels)).calibration
+    assert calibration is not None
+    # when they are calibrated, then they are as they were
+    learned = calibration.probabilities[grid.places(np.array([0.02, 0.05, 0.5]))]
+    assert learned == pytest.approx([0.02, 0.05, 0.5], rel=0.01)
+
+
 def test_calibration_of_rare_positives_keeps_their_scale():
     # given frauds at about one in a thousand, and calibrated scores
     random = np.random.default_rng(1)

@@ -66,13 +66,23 @@ class Calibration:
 
 
 def _runs(cells: Integers, rows: Floats, hits: Floats, overall: float) -> tuple[Floats, Floats]:
-    """Middle and share of each run of cells of the isotonic fit, ascending in both."""
-    runs: list[tuple[float, float, float]] = []  # rows, positives, rows times cells
-    for cell, n, k in zip(cells.tolist(), rows.tolist(), hits.tolist(), strict=True):
-        run = n, k, n * cell
+    """Middle and share of each run of cells of the isotonic fit, ascending in both.
+
+    Drawing a run of few rows towards the overall share may carry it past its neighbours, so runs are pooled once more,
+    by their rows: a lone row at the low end must not lift all that lies above it.
+    """
+    n, k, moment = _pooled(rows, hits, rows * cells)
+    n, k, moment = _pooled(n + 1, k + overall, moment / n * (n + 1))
+    return moment / n, k / n
+
+
+def _pooled(rows: Floats, hits: Floats, moments: Floats) -> Floats:
+    """Runs of an isotonic fit: rows, positives, and rows times cells of each, of shape (3, runs)."""
+    runs: list[tuple[float, float, float]] = []
+    for run in zip(rows.tolist(), hits.tolist(), moments.tolist(), strict=True):
         while runs and runs[-1][1] * run[0] >= run[1] * runs[-1][0]:
             last = runs.pop()
             run = last[0] + run[0], last[1] + run[1], last[2] + run[2]
         runs.append(run)
-    n, k, moment = np.array(runs).T
-    return moment / n, np.maximum.accumulate((k + overall) / (n + 1))
+    pooled: Floats = np.array(runs).T
+    return pooled
