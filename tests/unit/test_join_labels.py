@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 import time_machine
-from moto import mock_aws
 
 from lambdas.join_labels import handler as join_labels
 from tests.support import CONTEXT, capture_record, label_record, model_spec
+from tests.unit.fake_aws import BUCKET, emitted, fake_aws
 from watchkeeper import naming
 from watchkeeper.aws import deployed, label_values
 from watchkeeper.capture import CaptureReader
 from watchkeeper.curated import Stager
 from watchkeeper.spec import Label
 
-BUCKET = "data"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SPEC = model_spec(label=Label("income", ">50K"))
 
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "BUCKET": BUCKET,
-        "POWERTOOLS_METRICS_NAMESPACE": "Watchkeeper",
-    }.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setattr(join_labels, "deployed_spec", lambda: SPEC)
-    deployed.client.cache_clear()
-    with mock_aws(), time_machine.travel(NOW, tick=False):
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with fake_aws(monkeypatch) as client, time_machine.travel(NOW, tick=False):
         yield client
-    deployed.client.cache_clear()
 
 
 def captured(s3: Any, *names: str) -> None:
@@ -58,12 +43,7 @@ def captured(s3: Any, *names: str) -> None:
 def join(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], dict[str, float]]:
     """The function's answer and its metrics."""
     answer = join_labels.handler({"scheduled_time": NOW.isoformat()}, CONTEXT)
-    metrics: dict[str, float] = {}
-    for line in capsys.readouterr().out.splitlines():
-        document = json.loads(line) if line.startswith("{") else {}
-        for group in document.get("_aws", {}).get("CloudWatchMetrics", ()):
-            metrics |= {metric["Name"]: document[metric["Name"]][0] for metric in group["Metrics"]}
-    return answer, metrics
+    return answer, emitted(capsys.readouterr().out)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

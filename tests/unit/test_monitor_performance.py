@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
-from moto import mock_aws
 
 from lambdas.monitor_performance import handler as monitor_performance
 from tests.support import CONTEXT, model_spec
+from tests.unit.fake_aws import BUCKET, emitted, fake_aws, put_serving
 from watchkeeper import naming
 from watchkeeper.aws import deployed
 from watchkeeper.aws.looks import newest_performance
@@ -24,7 +22,6 @@ from watchkeeper.performance import PerformanceLook, Verdict
 from watchkeeper.spec import Feature, Kind, PerformanceMonitor
 from watchkeeper.table import CategoryColumn, NumberColumn
 
-BUCKET, TABLE = "data", "credit"
 END = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SPEC = model_spec(
     features=(Feature("income", Kind.NUMBER), Feature("home", Kind.CATEGORY)),
@@ -58,35 +55,14 @@ BASELINE = OutcomeBaseline("v1", observe(OutcomeBinning.fit(SPEC, rows(8000, 1))
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "BUCKET": BUCKET,
-        "TABLE": TABLE,
-        "POWERTOOLS_METRICS_NAMESPACE": "Watchkeeper",
-    }.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setattr(monitor_performance, "deployed_spec", lambda: SPEC)
-    deployed.client.cache_clear()
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        boto3.client("dynamodb").create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    with fake_aws(monkeypatch) as client:
         yield client
-    deployed.client.cache_clear()
 
 
 def serve(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key=naming.outcome_baseline_key("credit", "v1"), Body=BASELINE.to_json())
-    times = {"since": END.isoformat(), "probation_until": END.isoformat()}
-    item = {"pk": "serving", "version": "v1", "endpoint_config": "credit--v1", **times}
-    boto3.client("dynamodb").put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
+    put_serving("v1", END)
 
 
 def count(s3: Any, hours_ago: int, seen: Labelled) -> None:
@@ -99,16 +75,6 @@ def look(s3: Any) -> tuple[dict[str, Any], PerformanceLook]:
     answer = monitor_performance.handler({"scheduled_time": END.isoformat()}, CONTEXT)
     stored = s3.get_object(Bucket=BUCKET, Key=answer["look"])["Body"].read()
     return answer, PerformanceLook.from_json(stored)
-
-
-def emitted(text: str) -> dict[str, float]:
-    """The metrics in a function's output."""
-    found: dict[str, float] = {}
-    for line in text.splitlines():
-        document = json.loads(line) if line.startswith("{") else {}
-        for group in document.get("_aws", {}).get("CloudWatchMetrics", ()):
-            found |= {metric["Name"]: document[metric["Name"]][0] for metric in group["Metrics"]}
-    return found
 
 
 def test_a_window_like_the_baseline_is_good(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,16 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
-from moto import mock_aws
 
 from lambdas.monitor_quality import handler as monitor_quality
 from tests.support import CONTEXT
+from tests.unit.fake_aws import BUCKET, fake_aws, put_serving
 from tests.unit.looking import BASELINE, END, SPEC, block, raw, refused
 from watchkeeper import naming
-from watchkeeper.aws import deployed
 from watchkeeper.capture import Unreadable
 from watchkeeper.modelmonitor import Constraints, Statistics, Violations, suggest
 from watchkeeper.profile import Filing
@@ -25,33 +23,12 @@ from watchkeeper.quality import Check, Quality
 from watchkeeper.refusal import Reason
 from watchkeeper.spec import ModelSpec
 
-BUCKET, TABLE = "data", "credit"
-
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "BUCKET": BUCKET,
-        "TABLE": TABLE,
-        "POWERTOOLS_METRICS_NAMESPACE": "Watchkeeper",
-    }.items():
-        monkeypatch.setenv(name, value)
     use(monkeypatch, SPEC)
-    deployed.client.cache_clear()
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        boto3.client("dynamodb").create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    with fake_aws(monkeypatch) as client:
         yield client
-    deployed.client.cache_clear()
 
 
 def use(monkeypatch: pytest.MonkeyPatch, spec: ModelSpec) -> None:
@@ -60,9 +37,7 @@ def use(monkeypatch: pytest.MonkeyPatch, spec: ModelSpec) -> None:
 
 def serve(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key=naming.baseline_key("credit", "v1"), Body=BASELINE.to_json())
-    times = {"since": END.isoformat(), "probation_until": END.isoformat()}
-    item = {"pk": "serving", "version": "v1", "endpoint_config": "credit--v1", **times}
-    boto3.client("dynamodb").put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
+    put_serving("v1", END)
 
 
 def arrive(s3: Any, hours_ago: int, rows: int, unreadable: list[Unreadable] | None = None, **changes: Any) -> None:
