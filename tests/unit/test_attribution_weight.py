@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from watchkeeper.attribution import Attributions, Importance, Role, WeightSettings, sentence, weigh
+from watchkeeper.attribution.wording import percent
 from watchkeeper.errors import ConfigError
 from watchkeeper.findings import Finding, Findings, Verdict
 
@@ -108,3 +109,19 @@ def test_of_a_model_that_goes_by_nothing_no_feature_matters():
 def test_settings_by_which_a_feature_would_both_matter_and_hardly_matter_are_refused():
     with pytest.raises(ConfigError, match="lower one of them"):
         WeightSettings(much=0.99, hardly=0.05)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0, "0 %"),
+        (0.00004, "under 0.1 %"),
+        (0.002, "0.2 %"),
+        (0.0254, "2.5 %"),
+        (0.0996, "10 %"),
+        (0.314, "31 %"),
+        (1, "100 %"),
+    ],
+)
+def test_shares_are_told_with_two_digits(share, said):
+    assert percent(share) == said
