@@ -64,8 +64,8 @@ class Tally:
         for scenario in self.windows:
             cells = [self._cell(tool, [scenario]) for tool in tools]
             yield f"| {scenario} | {' | '.join(cells)} | {self.warned[scenario] / self.windows[scenario]:.0%} |"
-        means = [self._cell(tool, [each for each in shifts if each in self.windows]) for tool in tools]
-        if len(shifts) > 1:
+        if shifts:
+            means = [self._cell(tool, shifts) for tool in tools]
             yield f"| *all covariate shifts* | {' | '.join(means)} | |"
         yield "| *CPU s* | " + " | ".join(f"{s:.1f}" if s else "" for s in self.seconds.values()) + " | |"
 
