@@ -124,7 +124,8 @@ AUC, in points; of regressions over MAE and RMSE, as a share of the reference's.
 - NannyML is CBPE and DLE with their defaults, its intervals as 1.96 of its sampling errors.
 - "Warned" is the share of windows of which we say that the estimate must not be trusted.
 - CPU seconds are of everything but reading files.
-- With more labels, or another concept, P(y | x) is no longer as it was. Everybody must fail: only labels show it."""
+- With more labels, or another concept, P(y | x) of the classifiers is no longer as it was: everybody must fail, and
+  only labels show it."""
 
 
 if __name__ == "__main__":
