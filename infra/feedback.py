@@ -20,7 +20,7 @@ from infra.nag import acknowledge
 from infra.python_function import PythonFunction, log_group
 from infra.shared import ModelContext
 from watchkeeper import naming
-from watchkeeper.config.schema import FeedbackApi
+from watchkeeper.config.labels import FeedbackApi
 
 PATH = "/labels"
 KEY_HEADER = "x-api-key"

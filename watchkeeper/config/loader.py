@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from watchkeeper.config import schema
+from watchkeeper.config import parts, schema
 from watchkeeper.config.schema import ModelConfig
 from watchkeeper.errors import ConfigError
 
@@ -20,11 +20,11 @@ Location = tuple[str | int, ...]
 _FORMS = {
     schema.NAME: "lower-case letters, digits and single hyphens, such as credit-risk",
     schema.EMAIL: "an email address, such as ops@example.com",
-    schema.INSTANCE_TYPE: "a SageMaker instance type, such as ml.m5.large",
+    parts.INSTANCE_TYPE: "a SageMaker instance type, such as ml.m5.large",
     schema.SQS_ARN: "the ARN of a queue, such as arn:aws:sqs:eu-west-1:123456789012:alerts",
     schema.LAMBDA_ARN: "the ARN of a function, such as arn:aws:lambda:eu-west-1:123456789012:function:alerts",
     schema.HTTPS_URL: "an https:// address",
-    schema.S3_URI: "an S3 address, such as s3://bucket/prefix",
+    parts.S3_URI: "an S3 address, such as s3://bucket/prefix",
 }
 """What a pattern of the schema asks for, in words."""
 

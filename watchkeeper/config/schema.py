@@ -11,37 +11,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from watchkeeper import spec
 from watchkeeper.config.durations import Duration, render_duration
-from watchkeeper.errors import ModelMonitorError
+from watchkeeper.config.labels import Label, Labels
+from watchkeeper.config.monitors import Monitors
+from watchkeeper.config.parts import INSTANCE_TYPE, Percent, S3Uri, Section, Severity, Text
 from watchkeeper.spec import InputFormat, Kind, Strategy, Task
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 """Lower case, digits and single hyphens: `--` is the separator of resource names (see `watchkeeper.naming`)."""
-S3_URI = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*$"
-INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 SQS_ARN = r"^arn:[^:]+:sqs:[^:]+:\d{12}:.+$"
 LAMBDA_ARN = r"^arn:[^:]+:lambda:[^:]+:\d{12}:function:.+$"
 HTTPS_URL = r"^https://.+$"
 KMS_ARN = r"^arn:[^:]+:kms:[^:]+:\d{12}:key/.+$"
-
-Percent = Annotated[int, Field(ge=0, le=100)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Severity = Literal["warning", "critical"]
-Text = Annotated[str, Field(coerce_numbers_to_str=True)]
-"""Text that a person may well write as a number in YAML, such as `positive: 1`."""
-S3Uri = Annotated[str, Field(pattern=S3_URI, max_length=512)]
-
-HOURS_A_MONTH = 730.0
-
-
-class Section(BaseModel):
-    """A part of the file: unknown keys are mistakes, values never change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Code(Section):
@@ -136,177 +121,12 @@ class Output(Section):
     threshold: float = Field(0.5, ge=0, le=1, description="Binary: scores from here on mean positive.")
 
 
-class Label(Section):
-    """The ground truth: its column in data files."""
-
-    name: str
-    positive: Text = Field("1", description="Binary: the value that counts as positive.")
-
-
-class FeedbackApi(Section):
-    """An HTTPS address to which applications post labels, one at a time or in batches."""
-
-    auth: Literal["iam", "key"] = Field("iam", description="Signed with AWS credentials, or a key in a header.")
-    rate: int = Field(50, ge=1, le=10_000, description="Requests a second that are let through in the long run.")
-    burst: int = Field(100, ge=1, le=5_000, description="Requests that are let through at once.")
-
-    @model_validator(mode="after")
-    def _burst_lets_the_rate_through(self) -> FeedbackApi:
-        if self.burst < min(self.rate, 5_000):
-            raise ValueError(f"burst ({self.burst}) is below rate ({self.rate}): raise burst to at least the rate")
-        return self
-
-
-class Labels(Section):
-    """How ground truth is joined with predictions, and how it may come beside files under the labels prefix."""
-
-    every: Duration = Field(timedelta(hours=1), description="How often labels that came are joined.")
-    horizon: Duration = Field(timedelta(days=30), description="How late labels and captures may come.")
-    patience: Duration = Field(
-        timedelta(hours=48), description="How long a label waits for a prediction that is captured later than it."
-    )
-
-    feedback_api: FeedbackApi | None = Field(None, description="Left out: there is no such API, and no cost.")
-
-    @field_validator("every")
-    @classmethod
-    def _every_is_a_rate(cls, value: timedelta) -> timedelta:
-        if not timedelta(minutes=5) <= value <= timedelta(days=1):
-            raise ValueError(f"every is {render_duration(value)}: give 5 minutes to 1 day")
-        return value
-
-    @field_validator("horizon")
-    @classmethod
-    def _horizon_is_whole_days(cls, value: timedelta) -> timedelta:
-        if value < timedelta(days=1) or value % timedelta(days=1) or value > timedelta(days=400):
-            raise ValueError(f"horizon is {render_duration(value)}: give whole days, 1 to 400")
-        return value
-
-    def spec(self) -> spec.Labelling:
-        """The running parts' view."""
-        hours = max(1, int(self.patience.total_seconds() // 3600))
-        return spec.Labelling(_rate(self.every), self.horizon.days, hours)
-
-
 class Baseline(Section):
     """The data that healthy traffic looks like."""
 
     data: str | None = Field(
         None, description="CSV or Parquet file with the features and the label; path or s3:// URI."
     )
-
-
-class Drift(Section):
-    """Compares the window before each look with the baseline."""
-
-    every: Duration = timedelta(hours=1)
-    window: Duration = timedelta(hours=24)
-    false_alarms_per_month: float = Field(1.0, gt=0, le=100, description="The budget that thresholds are set to.")
-    minimum_rows: int = Field(300, ge=50, description="Windows with fewer rows get no verdict.")
-
-    @field_validator("every")
-    @classmethod
-    def _every_within_limits(cls, value: timedelta) -> timedelta:
-        if not timedelta(minutes=5) <= value <= timedelta(days=1):
-            raise ValueError("looks are 5 minutes to 1 day apart (an alarm's period is at most a day)")
-        if value.total_seconds() % 60:
-            raise ValueError("a schedule counts in whole minutes")
-        return value
-
-    @field_validator("window")
-    @classmethod
-    def _window_is_whole_hours(cls, value: timedelta) -> timedelta:
-        if value.total_seconds() % 3600 or not timedelta(hours=1) <= value <= timedelta(days=366):
-            raise ValueError("a window is a whole number of hours, 1 hour to 366 days")
-        return value
-
-
-class DataQuality(Section):
-    """Holds each window against the baseline's columns, and against a team's own Model Monitor constraints.
-
-    Shares are of a column's values; looks and windows are those of the drift monitor.
-    """
-
-    alarm: bool = Field(True, description="Whether faults raise an alarm; they are stored in any case.")
-    constraints: Path | None = Field(
-        None, description="A Model Monitor constraints.json, relative to the project's root."
-    )
-    missing: Share = Field(0.05, description="How far a share of missing values may be above the baseline's.")
-    wrong_type: Share = Field(0.001, description="Values of the wrong type.")
-    out_of_range: Share = Field(0.01, description="Values outside the baseline's range.")
-    unknown_category: Share = Field(0.01, description="Categories that the baseline does not know.")
-    infinite: Share = Field(0.0, description="Infinite values.")
-    unreadable: Share = Field(0.01, description="Captured records that cannot be read.")
-    unknown_key: Share = Field(0.01, description="Rows of JSON requests with a key that is no feature's.")
-    capture_gap: int = Field(6, ge=0, le=720, description="Hours without captures amid others; 0 never minds.")
-    capture_lag: int = Field(
-        3, ge=0, le=720, description="Hours without captures up to a look, or until they come; 0 never minds."
-    )
-
-    @field_validator("constraints")
-    @classmethod
-    def _constraints_can_be_read(cls, value: Path | None) -> Path | None:
-        if value is not None:
-            _constraints(value)
-        return value
-
-    def spec(self) -> spec.QualityMonitor:
-        """The running parts' view of this section."""
-        return spec.QualityMonitor(
-            missing=self.missing,
-            wrong_type=self.wrong_type,
-            out_of_range=self.out_of_range,
-            unknown_category=self.unknown_category,
-            infinite=self.infinite,
-            unreadable=self.unreadable,
-            unknown_key=self.unknown_key,
-            gap_hours=self.capture_gap,
-            lag_hours=self.capture_lag,
-            alarms=self.alarm,
-            constraints=None if self.constraints is None else _constraints(self.constraints),
-        )
-
-
-class Performance(Section):
-    """Measures predictions by their labels, and compares a window with what the version was judged on."""
-
-    every: Duration = timedelta(hours=6)
-    window: Duration = Field(timedelta(days=7), description="Predictions so far back; long enough for labels to come.")
-    false_alarms_per_month: float = Field(1.0, gt=0, le=100, description="The budget that thresholds are set to.")
-    minimum_labels: int = Field(200, ge=50, description="Windows with fewer labelled rows get no verdict.")
-
-    @field_validator("every")
-    @classmethod
-    def _every_within_limits(cls, value: timedelta) -> timedelta:
-        if not timedelta(minutes=5) <= value <= timedelta(days=7):
-            raise ValueError(f"every is {render_duration(value)}: give 5 minutes to 7 days")
-        return value
-
-    @field_validator("window")
-    @classmethod
-    def _window_is_whole_hours(cls, value: timedelta) -> timedelta:
-        if value < timedelta(hours=1) or value % timedelta(hours=1) or value > timedelta(days=366):
-            raise ValueError(f"window is {render_duration(value)}: give whole hours, 1 hour to 366 days")
-        return value
-
-    def spec(self) -> spec.PerformanceMonitor:
-        """The running parts' view of this section."""
-        hours = self.every.total_seconds() / 3600
-        return spec.PerformanceMonitor(
-            schedule=_rate(self.every),
-            looks_per_month=HOURS_A_MONTH / hours,
-            window_hours=int(self.window.total_seconds() // 3600),
-            false_alarms_per_month=self.false_alarms_per_month,
-            minimum_labels=self.minimum_labels,
-        )
-
-
-class Monitors(Section):
-    """What is watched, and how often."""
-
-    drift: Drift = Drift()
-    data_quality: DataQuality = DataQuality()
-    performance: Performance = Performance()
 
 
 class Subscriber(Section):
@@ -510,9 +330,8 @@ class ModelConfig(Section):
 
     def spec(self) -> spec.ModelSpec:
         """The running parts' view of this model."""
-        drift, retraining, rollout = self.monitors.drift, self.retraining, self.rollout
+        retraining, rollout = self.retraining, self.rollout
         attach = self.endpoint.attach
-        hours = drift.every.total_seconds() / 3600
         return spec.ModelSpec(
             name=self.name,
             task=self.task,
@@ -524,13 +343,7 @@ class ModelConfig(Section):
             input_format=self.input.format,
             output=spec.Output(self.output.label, self.output.score, self.output.threshold),
             label=spec.Label(self.label.name, self.label.positive),
-            drift=spec.DriftMonitor(
-                schedule=_rate(drift.every),
-                looks_per_month=HOURS_A_MONTH / hours,
-                window_hours=int(drift.window.total_seconds() // 3600),
-                false_alarms_per_month=drift.false_alarms_per_month,
-                minimum_rows=drift.minimum_rows,
-            ),
+            drift=self.monitors.drift.spec(),
             retraining=spec.Retraining(
                 on_drift="drift" in retraining.triggers,
                 minimum_labels=retraining.minimum_labels,
@@ -561,25 +374,6 @@ class ModelConfig(Section):
             labelling=self.labels.spec(),
             performance=self.monitors.performance.spec(),
         )
-
-
-def _constraints(path: Path) -> str:
-    """The text of a constraints file, checked; it is deployed with the model's description."""
-    from watchkeeper.modelmonitor import Constraints  # needs numpy, which a model without constraints need not wait for
-
-    try:
-        text = path.read_bytes()
-        Constraints.from_json(text, str(path))
-        return text.decode()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}): name an existing constraints.json") from error
-    except ModelMonitorError as error:
-        raise ValueError(str(error).removesuffix(".")) from error
-
-
-def _rate(every: timedelta) -> str:
-    count, unit = render_duration(every).split()
-    return f"rate({count} {unit})"
 
 
 def json_schema() -> dict[str, Any]:
