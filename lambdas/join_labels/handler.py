@@ -52,6 +52,9 @@ def _tell(outcome: Outcome) -> None:
             logger.warning("A file of labels cannot be read", key=key, reason=account.problem)
         if account.misfits:
             logger.warning("Labels speak of rows that their requests have not", key=key, labels=account.misfits)
+    for hour in sorted(outcome.too_large):
+        start, version = hour.start.isoformat(), hour.version
+        logger.error("An hour has more rows than this function can hold; it is not filed", hour=start, version=version)
     for folder in outcome.misplaced:
         logger.warning("Labels are read from the model's prefix itself or by the hour, not from here", folder=folder)
     for fault, count in outcome.faults.counts.items():

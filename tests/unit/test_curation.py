@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from tests.support import capture_record, label_record, model_spec
 from watchkeeper import ids, naming
+from watchkeeper.aws import curation
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
 from watchkeeper.aws.curation import Outcome, curate
 from watchkeeper.aws.label_files import Account, LabelFiles
@@ -192,6 +193,23 @@ def test_files_that_cannot_be_read_stop_nothing_else(store: Store):
     assert outcome.accounts[mixed] == Account(rows=1, faults={Fault.UNREADABLE.value: 1})
     assert outcome.faults.counts == {Fault.UNREADABLE: 1}
     assert outcome.misplaced == ["labels/credit/backup/"]
+
+
+def test_an_hour_that_would_not_fit_stops_no_other(store: Store, monkeypatch: pytest.MonkeyPatch):
+    # given an hour of more bytes than one that is filed
+    stage(store, *(f"{number}" for number in range(500)))
+    stage(store, "small", hour=NINE - timedelta(hours=1))
+    small = next(item.size for item in store.listed("staged/credit/2026/11/21/08/"))
+    monkeypatch.setattr(curation, "MOST_BYTES", small)
+    tell(store, label_record("small", "1"))
+
+    # when
+    outcome = run(store)
+
+    # then the other is filed and joined, and the large one told
+    assert outcome.too_large == {Hour(NINE, "v1")}
+    assert outcome.unusable == 1
+    assert told(store) == {"dt=2026-11-21/hr=08/v1.parquet": of(small="1")}
 
 
 def test_two_runs_at_once_lose_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):

@@ -25,6 +25,8 @@ from watchkeeper.spec import ModelSpec
 
 LONGEST_RUN = timedelta(minutes=15)
 """As long as a function may take: what was staged so long before an hour was written may not be in it."""
+MOST_BYTES = 160 << 20
+"""Staged rows of one hour that are filed here, compressed: some four million of 20 features, in 3 GB of memory."""
 _ATTEMPTS = 20
 _BINARY = "application/octet-stream"
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper import ids
-from watchkeeper.aws.curated_hours import CuratedHours, Hour
+from watchkeeper.aws.curated_hours import MOST_BYTES, CuratedHours, Hour
 from watchkeeper.aws.label_files import Account, LabelFiles, Unsettled
 from watchkeeper.aws.store import Listed
 from watchkeeper.cells import UNKNOWN_TIME
@@ -31,6 +31,7 @@ class Outcome:
     Attributes
     ----------
     filed, joined : hours that were filed anew, and hours in which labels were new
+    too_large : hours that were not filed, because they would not fit into memory
     accounts : of the files of labels that were read, by key
     faults : labels that cannot be used, of files that were not read before
     misplaced : folders of labels that are not read
@@ -39,6 +40,7 @@ class Outcome:
 
     filed: set[Hour] = field(default_factory=set)
     joined: set[Hour] = field(default_factory=set)
+    too_large: set[Hour] = field(default_factory=set)
     accounts: dict[str, Account] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     misplaced: list[str] = field(default_factory=list)
@@ -56,12 +58,13 @@ class Outcome:
 
     @property
     def unusable(self) -> int:
-        """Labels that are faulty or do not fit their requests, and files of no known form, each told once.
+        """Labels that are faulty or do not fit their requests, files of no known form and hours of no fitting size.
 
         Labels without a prediction are none of these: of a request that was not captured there is nothing to join.
         """
         settled = [account for account in self.accounts.values() if account.settled]
-        return self.faults.total + sum(each.misfits + bool(each.problem) for each in settled)
+        unfit = sum(each.misfits + bool(each.problem) for each in settled)
+        return self.faults.total + unfit + len(self.too_large)
 
     @property
     def median_lag(self) -> float | None:
@@ -75,6 +78,9 @@ def curate(hours: CuratedHours, files: LabelFiles, reader: LabelReader) -> Outco
     """File what was staged and join what came."""
     outcome = Outcome(misplaced=files.misplaced())
     for hour, parts in hours.to_file():
+        if sum(part.size for part in parts) > MOST_BYTES:
+            outcome.too_large.add(hour)
+            continue
         hours.file(hour, parts)
         outcome.filed.add(hour)
     for some in _groups(files.to_read()):
