@@ -118,10 +118,12 @@ def labels(spark: SparkSession, spec: ModelSpec, bucket: str, known: Sequence[st
 
 
 def _label_rows(spec: ModelSpec, reader: LabelReader, data: Store, key: str, written: datetime) -> pd.DataFrame:
-    streamed = data.stream(key)
-    source = Source(key, naming.parse_label_key(spec.name, key) or written, written)
+    hour = naming.label_hour(spec.name, key, written)
+    streamed = None if hour is None else data.stream(key)
+    if hour is None or streamed is None:
+        return _frame([], LABELLED)
     try:
-        found, faults = reader.read(source, () if streamed is None else streamed.chunks)
+        found, faults = reader.read(Source(key, hour, written), streamed.chunks)
     except LabelError:
         return _frame([("", UNREADABLE, 0, 0, 0, None)], LABELLED)
     texts = found.truth.values if isinstance(found.truth, CategoryColumn) else map(_number, found.truth.values.tolist())

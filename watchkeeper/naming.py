@@ -130,9 +130,15 @@ def feedback_key(model: str, received: datetime, batch: str) -> str:
     return f"{labels_prefix(model)}{received:%Y/%m/%d/%H}/feedback-{batch}.jsonl"
 
 
-def parse_label_key(model: str, key: str) -> datetime | None:
-    """Start of the UTC hour under which a file of labels is filed; None when its key names none."""
-    match = re.fullmatch(_HOUR, key.removeprefix(labels_prefix(model)))
+def label_hour(model: str, key: str, written: datetime) -> datetime | None:
+    """Start of the UTC hour under which a file of labels is filed; of one that lies loose, when it was written.
+
+    None of a file in any other folder: nobody reads it.
+    """
+    filed = key.removeprefix(labels_prefix(model))
+    if "/" not in filed:
+        return written
+    match = re.fullmatch(_HOUR, filed)
     try:
         return None if match is None else _hour(match)
     except ValueError:

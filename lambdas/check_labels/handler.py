@@ -37,10 +37,12 @@ def _count(spec: ModelSpec, now: datetime, enough: int) -> int:
     unusable = 0
     prefixes = day_prefixes(spec.name, now, spec.retraining.window_days)
     for item in (item for prefix in prefixes for item in store.listed(prefix)):
-        streamed = store.stream(item.key)
-        source = Source(item.key, naming.parse_label_key(spec.name, item.key) or item.modified, item.modified)
+        hour = naming.label_hour(spec.name, item.key, item.modified)
+        streamed = None if hour is None else store.stream(item.key)
+        if hour is None or streamed is None:
+            continue
         try:
-            labels, faults = reader.read(source, () if streamed is None else streamed.chunks)
+            labels, faults = reader.read(Source(item.key, hour, item.modified), streamed.chunks)
         except LabelError:
             unusable += 1
             continue

@@ -116,3 +116,27 @@ def test_an_endpoint_s_captures_are_of_no_batch_job_and_a_job_s_of_no_endpoint()
     assert naming.parse_batch_key("credit", KEY) is None
     with pytest.raises(CaptureError):
         naming.parse_capture_key("credit", "capture/credit/v1/batch_transform/nightly/2026/11/21/09/a.csv")
+
+
+@pytest.mark.parametrize(
+    ("filed", "hour"),
+    [
+        ("2026/11/21/07/a.jsonl", datetime(2026, 11, 21, 7, tzinfo=UTC)),
+        ("a.csv", datetime(2026, 11, 21, 9, 30, tzinfo=UTC)),
+        ("backup/a.jsonl", None),
+        ("2026/11/21/24/a.jsonl", None),
+        ("2026/11/21/07/deeper/a.jsonl", None),
+    ],
+)
+def test_a_file_of_labels_is_of_the_hour_that_its_key_names_or_of_its_writing(filed: str, hour: datetime | None):
+    # given a file that was written at half past nine
+    written = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+    # then
+    assert naming.label_hour("credit", f"labels/credit/{filed}", written) == hour
+
+
+def test_the_key_of_curated_predictions_tells_hour_and_version():
+    # given
+    hour = datetime(2026, 11, 21, 7, tzinfo=UTC)
+    # then
+    assert naming.parse_predictions_key("credit", naming.predictions_key("credit", "v12", hour)) == (hour, "v12")

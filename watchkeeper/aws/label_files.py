@@ -97,17 +97,17 @@ class LabelFiles:
         return [folder for folder in folders if not _YEAR.fullmatch(folder.removeprefix(labels))]
 
     def read(self, reader: LabelReader, file: Listed) -> tuple[Labels, Faults] | None:
-        """The labels of a file; None when it is gone.
+        """The labels of a file; None when it is gone, or filed under no such hour.
 
         Raises
         ------
         LabelError
             The file as a whole is of no known form.
         """
-        streamed = self.store.stream(file.key)
-        if streamed is None:
+        hour = naming.label_hour(self.spec.name, file.key, file.modified)
+        streamed = None if hour is None else self.store.stream(file.key)
+        if hour is None or streamed is None:
             return None
-        hour = naming.parse_label_key(self.spec.name, file.key) or file.modified
         return reader.read(Source(file.key, hour, file.modified), streamed.chunks)
 
     def keep(self, file: Listed, account: Account) -> None:
