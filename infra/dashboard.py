@@ -60,64 +60,85 @@ class Dashboard(Construct):
 def _watched(metrics: ModelMetrics) -> list[list[cloudwatch.GraphWidget]]:
     """Rows of graphs of what the monitors and the endpoint tell."""
     return [
-        [
-            _graph("Drifted features", metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look)),
-            _graph(
-                "Strongest drift (1 is the threshold)",
-                metrics.of(Metric.DRIFT_SCORE, "Maximum", metrics.look),
-                metrics.of(Metric.PREDICTION_DRIFT, "Maximum", metrics.look),
-            ),
-        ],
-        [
-            _graph(
-                "Faults of the data",
-                metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", metrics.look),
-                metrics.of(Metric.SKEWED_FEATURES, "Maximum", metrics.look),
-                right=[metrics.of(Metric.COMPLETENESS, "Minimum", metrics.look)],
-            ),
-            _graph(
-                "Captures: lag of 99 %, longest gap (seconds)",
-                metrics.of(Metric.CAPTURE_LAG, "Maximum", metrics.look),
-                metrics.of(Metric.CAPTURE_GAP, "Maximum", metrics.look),
-            ),
-        ],
-        [
-            _graph(
-                "Performance; share of predictions with a label (%)",
-                metrics.of(Metric.PERFORMANCE, "Average", metrics.reckoning),
-                right=[metrics.of(Metric.LABEL_COVERAGE, "Average", metrics.reckoning)],
-            ),
-            _graph(
-                "Fall of performance (1 is what matters), concept drift",
-                metrics.of(Metric.PERFORMANCE_FALL, "Maximum", metrics.reckoning),
-                metrics.of(Metric.CONCEPT_DRIFT, "Maximum", metrics.reckoning),
-            ),
-        ],
-        [
-            _graph(
-                "Labels",
-                metrics.of(Metric.LABELS_JOINED, "Sum", metrics.join),
-                metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),
-            ),
-            _graph(
-                "Median of the time from prediction to label (seconds)",
-                metrics.of(Metric.LABEL_LAG, "Maximum", metrics.join),
-            ),
-        ],
-        [
-            _graph(
-                "Rows",
-                metrics.of(Metric.ROWS_PROFILED, "Sum", cdk.Duration.hours(1)),
-                metrics.of(Metric.WINDOW_ROWS, "Maximum", metrics.look),
-                metrics.of(Metric.UNREADABLE_RECORDS, "Sum", cdk.Duration.hours(1)),
-            ),
-            _graph(
-                "Endpoint",
-                metrics.endpoint("Invocations", "Sum", cdk.Duration.hours(1)),
-                metrics.endpoint("Invocation5XXErrors", "Sum", cdk.Duration.hours(1)),
-                right=[metrics.endpoint("ModelLatency", "p99", cdk.Duration.hours(1))],
-            ),
-        ],
+        _drift(metrics),
+        _quality(metrics),
+        _performance(metrics),
+        _labels(metrics),
+        _traffic(metrics),
+    ]
+
+
+def _drift(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph("Drifted features", metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look)),
+        _graph(
+            "Strongest drift (1 is the threshold)",
+            metrics.of(Metric.DRIFT_SCORE, "Maximum", metrics.look),
+            metrics.of(Metric.PREDICTION_DRIFT, "Maximum", metrics.look),
+        ),
+    ]
+
+
+def _quality(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Faults of the data",
+            metrics.of(Metric.QUALITY_VIOLATIONS, "Maximum", metrics.look),
+            metrics.of(Metric.SKEWED_FEATURES, "Maximum", metrics.look),
+            right=[metrics.of(Metric.COMPLETENESS, "Minimum", metrics.look)],
+        ),
+        _graph(
+            "Captures: lag of 99 %, longest gap (seconds)",
+            metrics.of(Metric.CAPTURE_LAG, "Maximum", metrics.look),
+            metrics.of(Metric.CAPTURE_GAP, "Maximum", metrics.look),
+        ),
+    ]
+
+
+def _performance(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Performance; share of predictions with a label (%)",
+            metrics.of(Metric.PERFORMANCE, "Average", metrics.reckoning),
+            right=[metrics.of(Metric.LABEL_COVERAGE, "Average", metrics.reckoning)],
+        ),
+        _graph(
+            "Fall of performance (1 is what matters), concept drift",
+            metrics.of(Metric.PERFORMANCE_FALL, "Maximum", metrics.reckoning),
+            metrics.of(Metric.CONCEPT_DRIFT, "Maximum", metrics.reckoning),
+        ),
+    ]
+
+
+def _labels(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Labels",
+            metrics.of(Metric.LABELS_JOINED, "Sum", metrics.join),
+            metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),
+        ),
+        _graph(
+            "Median of the time from prediction to label (seconds)",
+            metrics.of(Metric.LABEL_LAG, "Maximum", metrics.join),
+        ),
+    ]
+
+
+def _traffic(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    hour = cdk.Duration.hours(1)
+    return [
+        _graph(
+            "Rows",
+            metrics.of(Metric.ROWS_PROFILED, "Sum", hour),
+            metrics.of(Metric.WINDOW_ROWS, "Maximum", metrics.look),
+            metrics.of(Metric.UNREADABLE_RECORDS, "Sum", hour),
+        ),
+        _graph(
+            "Endpoint",
+            metrics.endpoint("Invocations", "Sum", hour),
+            metrics.endpoint("Invocation5XXErrors", "Sum", hour),
+            right=[metrics.endpoint("ModelLatency", "p99", hour)],
+        ),
     ]
 
 

@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +83,18 @@ def lock_is_free(stage: Stage) -> bool:
     return "Item" not in item
 
 
+def after_the_looks(stage: Stage) -> None:
+    """Go to some minutes after the monitors' last looks, most of an hour before they put hours together again."""
+    stage.cloud.advance(timedelta(hours=1))
+    found = [name for monitor in ("drift", "quality") for name in objects(stage, looks_prefix(stage, monitor))]
+    last = max(datetime.strptime(name.rpartition("/")[2], "%Y-%m-%dT%H%M%SZ.json") for name in found)
+    stage.cloud.advance_to(last.replace(tzinfo=UTC) + timedelta(hours=1, minutes=5))
+
+
+def looks_prefix(stage: Stage, monitor: str) -> str:
+    return f"{naming.findings_prefix(stage.model.name)}{monitor}/"
+
+
 def serving_config(stage: Stage) -> str:
     answer = stage.cloud.client("sagemaker").describe_endpoint(EndpointName=stage.model.endpoint_name)
     assert answer["EndpointStatus"] == "InService"
@@ -133,7 +145,7 @@ def test_a_capture_too_large_for_a_function_is_profiled_by_spark_to_the_same_byt
 @pytest.mark.parametrize("monitor", ["drift", "quality"])
 def test_a_window_too_large_for_a_function_is_put_together_by_spark_and_looked_at(stage: Stage, monitor: str) -> None:
     # given
-    stage.to_the_hour()
+    after_the_looks(stage)
     late = [put_capture(stage, record(good_row(stage)), hours_late=3) for _ in range(2)]
     stage.cloud.advance(timedelta(minutes=2))
     assert all(profile_of(stage, key) for key in late)
