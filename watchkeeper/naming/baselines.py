@@ -1,0 +1,49 @@
+"""Keys of what belongs to a version: its baseline, the run that trained it, the record of its end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def baseline_prefix(model: str, version: str | None = None) -> str:
+    """Prefix of a version's baseline: `baselines/<model>/[<version>/]`."""
+    return f"baselines/{model}/" + (f"{version}/" if version else "")
+
+
+def baseline_key(model: str, version: str) -> str:
+    """The baseline itself: the binning and the reference profile."""
+    return baseline_prefix(model, version) + "baseline.json"
+
+
+def calibration_key(model: str, version: str) -> str:
+    """How much windows vary, as far as the baseline's own rows tell."""
+    return baseline_prefix(model, version) + "calibration.json"
+
+
+def outcome_baseline_key(model: str, version: str) -> str:
+    """What the labels of the rows say that the version was judged on."""
+    return baseline_prefix(model, version) + "outcomes.json"
+
+
+def label_values_key(model: str) -> str:
+    """The labels that the model's first training data had."""
+    return baseline_prefix(model) + "labels.json"
+
+
+def verification_key(model: str, version: str) -> str:
+    """Recorded requests with the answers that the version gave, to verify a rollout."""
+    return baseline_prefix(model, version) + "verification.json"
+
+
+def run_prefix(model: str, run: str) -> str:
+    """Prefix of everything one retraining run reads and writes.
+
+    `train/` and `holdout/labels/` hold CSV without a header (label first in `train/`), `holdout/features/` the requests
+    in the model's own input format, one row a line and in the same order as the labels; `manifest.json` describes them.
+    """
+    return f"training/{model}/{run}/"
+
+
+def incident_key(model: str, at: datetime, execution: str) -> str:
+    """Where the record of one rollback is kept."""
+    return f"incidents/{model}/{at:%Y-%m-%dT%H%M%SZ}-{execution}.json"
