@@ -79,8 +79,10 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    outcomes = labelled.outcomes(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
-    data.put(naming.outcome_baseline_key(spec.name, version), outcomes.to_json())
+    counted = labelled.count(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    data.put(naming.outcome_baseline_key(spec.name, version), counted.outcomes.to_json())
+    if counted.groups is not None:
+        data.put(naming.group_baseline_key(spec.name, version), counted.groups.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
     data.put(naming.baseline_key(spec.name, version), baseline.to_json())  # last: it starts the profiling
 

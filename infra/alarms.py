@@ -82,6 +82,7 @@ class ModelMetrics:
         self.reckoning = cdk.Duration.seconds(int(context.config.monitors.performance.every.total_seconds()))
         self.join = cdk.Duration.seconds(int(context.config.labels.every.total_seconds()))
         self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
+        self.bias = cdk.Duration.seconds(int(context.config.monitors.bias.every.total_seconds()))
 
     def of(self, metric: Metric, statistic: str, period: cdk.Duration) -> cloudwatch.Metric:
         """One of the model's own metrics."""
@@ -144,6 +145,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
         **_of_labels(metrics),
+        **(_of_bias(metrics) if context.spec.bias else {}),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
     }
@@ -224,6 +226,28 @@ def _of_labels(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
             "Some labels cannot be used. The log of the function join_labels says which, by file and line, and why: "
             "mend what writes them, and write the file again.",
             inclusive=True,
+        ),
+    }
+
+
+def _of_bias(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """Alarms over how groups of people fare; while groups have too few rows, the last verdict holds."""
+    keep = cloudwatch.TreatMissingData.IGNORE
+    return {
+        AlarmKind.BIAS: Definition(
+            metrics.of(Metric.BIASED_GROUPS, "Maximum", metrics.bias),
+            1,
+            "Look at the newest look of the bias monitor under findings/: which group fares worse, by which metric, "
+            "and was it so when the version was judged? If not, go back to the last good version.",
+            inclusive=True,
+            missing=keep,
+        ),
+        AlarmKind.BIAS_DRIFT: Definition(
+            metrics.of(Metric.BIAS_DRIFT, "Maximum", metrics.bias),
+            1,
+            "Look at the newest look of the bias monitor under findings/: which group fares otherwise than when the "
+            "version was judged? Look at the drift monitor's findings for the same time first.",
+            missing=keep,
         ),
     }
 

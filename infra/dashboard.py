@@ -42,7 +42,7 @@ class Dashboard(Construct):
                         title="Now", alarms=[*alarms.by_kind.values(), alarms.attention], width=WIDE, height=3
                     )
                 ],
-                *_watched(metrics),
+                *_watched(metrics, people=context.spec.bias is not None),
                 [
                     _graph(
                         "Errors of functions",
@@ -57,12 +57,13 @@ class Dashboard(Construct):
         )
 
 
-def _watched(metrics: ModelMetrics) -> list[list[cloudwatch.GraphWidget]]:
+def _watched(metrics: ModelMetrics, *, people: bool) -> list[list[cloudwatch.GraphWidget]]:
     """Rows of graphs of what the monitors and the endpoint tell."""
     return [
         _drift(metrics),
         _quality(metrics),
         _performance(metrics),
+        *([_bias(metrics)] if people else []),
         _labels(metrics),
         _traffic(metrics),
     ]
@@ -106,6 +107,19 @@ def _performance(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
             "Fall of performance (1 is what matters), concept drift",
             metrics.of(Metric.PERFORMANCE_FALL, "Maximum", metrics.reckoning),
             metrics.of(Metric.CONCEPT_DRIFT, "Maximum", metrics.reckoning),
+        ),
+    ]
+
+
+def _bias(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Groups of people that the model treats worse", metrics.of(Metric.BIASED_GROUPS, "Maximum", metrics.bias)
+        ),
+        _graph(
+            "Worst bias (1 is what is tolerated), change of bias (1 is what matters)",
+            metrics.of(Metric.BIAS_SCORE, "Maximum", metrics.bias),
+            metrics.of(Metric.BIAS_DRIFT, "Maximum", metrics.bias),
         ),
     ]
 

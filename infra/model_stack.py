@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.alarms import Alarms, Watched
 from infra.attachment import Attachment
+from infra.bias import Bias
 from infra.capture import Capture
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
@@ -21,6 +22,7 @@ from infra.machines import Machines
 from infra.monitors import Monitors
 from infra.notifications import Notifications
 from infra.onboarding import FirstVersion
+from infra.python_function import PythonFunction
 from infra.queues import dead_letter_queue
 from infra.schedules import Schedules
 from infra.shared import ModelContext
@@ -71,6 +73,7 @@ class ModelStack(cdk.Stack):
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, state, schedules, undelivered)
+        bias = Bias(self, context, context.spec.bias, state, schedules, undelivered) if context.spec.bias else None
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -90,7 +93,7 @@ class ModelStack(cdk.Stack):
             notifications.notify,
         )
         watched = Watched(
-            functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
+            functions=[f.name for f in (*working, *_functions(bias), *_functions(feedback))],
             deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
@@ -141,3 +144,8 @@ class ModelStack(cdk.Stack):
         package = endpoint.register_first_version(versions)
         config = naming.first_version_resource(context.name)
         return FirstVersion(endpoint.first_model_name, package.attr_model_package_arn, config)
+
+
+def _functions(part: Bias | Feedback | None) -> tuple[PythonFunction, ...]:
+    """Those of a part that a model may do without."""
+    return () if part is None else tuple(part.functions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -13,7 +13,8 @@ from cli.demo.traffic import Traffic
 from cli.demo.world import World
 from localcloud.client import LocalCloud
 from watchkeeper import naming
-from watchkeeper.aws.looks import PERFORMANCE
+from watchkeeper.aws.looks import BIAS, PERFORMANCE
+from watchkeeper.bias import BiasLook
 from watchkeeper.config import ModelConfig
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.performance import PerformanceLook
@@ -117,15 +118,20 @@ class Stage:
 
     def performance(self) -> PerformanceLook | None:
         """The performance monitor's newest look that knows labels."""
+        looks = map(PerformanceLook.from_json, self._looks(PERFORMANCE))
+        return next((look for look in looks if look.performance.labelled), None)
+
+    def bias(self) -> BiasLook | None:
+        """The bias monitor's newest look that had rows enough."""
+        return next((look for look in map(BiasLook.from_json, self._looks(BIAS)) if look.judged), None)
+
+    def _looks(self, monitor: str) -> Iterator[bytes]:
+        """What a monitor has found, newest first."""
         s3 = self.cloud.client("s3")
-        prefix = f"{naming.findings_prefix(self.model.name)}{PERFORMANCE}/"
+        prefix = f"{naming.findings_prefix(self.model.name)}{monitor}/"
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         keys = sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
-        looks = (
-            PerformanceLook.from_json(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
-            for key in reversed(keys)
-        )
-        return next((look for look in looks if look.performance.labelled), None)
+        return (s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in reversed(keys))
 
     def start(self, machine: str, **machine_input: Any) -> str:
         """Start a state machine ("Onboarding", "Retraining", "Rollout", "Rollback"); returns the execution's ARN."""

@@ -1,6 +1,6 @@
 """Files the captured rows of late, joins the labels that came with them, and counts what came of it.
 
-See `watchkeeper.aws.curation` and `watchkeeper.aws.outcome_hours`.
+See `watchkeeper.aws.curation` and `watchkeeper.aws.counted_hours`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper.aws import deployed, label_values
+from watchkeeper.aws.counted_hours import HourCounts, Tally, count_hours
 from watchkeeper.aws.curated_hours import CuratedHours
 from watchkeeper.aws.curation import Outcome, curate
+from watchkeeper.aws.group_hours import GroupHours
 from watchkeeper.aws.label_files import LabelFiles
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.outcome_hours import OutcomeHours
@@ -31,20 +33,25 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     hours = CuratedHours(deployed.store(), spec, now, timedelta(days=spec.labelling.horizon_days))
     files = LabelFiles(deployed.store(), spec, now, hours.days, timedelta(hours=spec.labelling.patience_hours))
     outcome = curate(hours, files, LabelReader(spec, label_values.known(deployed.store(), spec.name)))
-    counted = OutcomeHours(hours).count()
-    _tell(outcome)
+    counted = count_hours(hours, _kinds(hours))
+    _tell(outcome, counted)
     emit(spec.name, now, _metrics(outcome))
     return {
         "filed": len(outcome.filed),
         "joined": len(outcome.joined),
-        "counted": len(counted),
+        "counted": len(counted.hours),
         "labels": outcome.labels,
         "waiting": outcome.waiting,
         "unusable": outcome.unusable,
     }
 
 
-def _tell(outcome: Outcome) -> None:
+def _kinds(hours: CuratedHours) -> list[HourCounts]:
+    """What is counted of each hour."""
+    return [OutcomeHours(hours)] if hours.spec.bias is None else [OutcomeHours(hours), GroupHours(hours)]
+
+
+def _tell(outcome: Outcome, counted: Tally) -> None:
     """Log what became of labels; what cannot be used with the places of the first few, and no values."""
     logger.info("Joined", filed=len(outcome.filed), labels=outcome.labels, files=len(outcome.accounts))
     for key, account in outcome.accounts.items():
@@ -57,6 +64,8 @@ def _tell(outcome: Outcome) -> None:
         logger.error("An hour has more rows than this function can hold; it is not filed", hour=start, version=version)
     for folder in outcome.misplaced:
         logger.warning("Labels are read from the model's prefix itself or by the hour, not from here", folder=folder)
+    for key, reason in counted.refused.items():
+        logger.error("An hour's rows cannot be counted", key=key, reason=reason)
     for fault, count in outcome.faults.counts.items():
         logger.warning(
             "Some labels cannot be used", reason=fault.value, labels=count, first=outcome.faults.places[fault]

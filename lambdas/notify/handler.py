@@ -12,9 +12,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_findings, newest_performance, newest_quality
+from watchkeeper.aws.looks import newest_bias, newest_findings, newest_performance, newest_quality
 from watchkeeper.message import (
     AlarmChange,
+    BiasEvidence,
     Evidence,
     Kind,
     Message,
@@ -31,6 +32,7 @@ from watchkeeper.spec import ModelSpec, deployed_spec
 _EVIDENT = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
 _QUALITY = (AlarmKind.DATA_QUALITY, AlarmKind.TRAIN_SERVE_SKEW)
 _PERFORMANCE = (AlarmKind.PERFORMANCE, AlarmKind.CONCEPT_DRIFT)
+_BIAS = (AlarmKind.BIAS, AlarmKind.BIAS_DRIFT)
 _KINDS = {naming.alarm("", kind): kind for kind in AlarmKind}
 
 
@@ -73,7 +75,7 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
 
 def _evidence(
     spec: ModelSpec, kind: AlarmKind, at: datetime
-) -> Evidence | QualityEvidence | PerformanceEvidence | None:
+) -> Evidence | QualityEvidence | PerformanceEvidence | BiasEvidence | None:
     store = deployed.store()
     if kind in _QUALITY:
         found = newest_quality(store, spec.name, at)
@@ -81,6 +83,9 @@ def _evidence(
     if kind in _PERFORMANCE:
         look = newest_performance(store, spec.name, at)
         return look and PerformanceEvidence(look[1], f"s3://{store.bucket}/{look[0]}")
+    if kind in _BIAS:
+        fared = newest_bias(store, spec.name, at)
+        return fared and BiasEvidence(fared[1], f"s3://{store.bucket}/{fared[0]}")
     if kind not in _EVIDENT:
         return None
     newest = newest_findings(store, spec.name, at)

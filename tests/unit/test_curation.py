@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,17 +13,20 @@ import time_machine
 from moto import mock_aws
 
 from tests.support import capture_record, label_record, model_spec
-from watchkeeper import ids, naming
-from watchkeeper.aws import curation
+from watchkeeper import bias, ids, naming
+from watchkeeper.aws import counted_hours, curation
+from watchkeeper.aws.counted_hours import count_hours
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
 from watchkeeper.aws.curation import Outcome, curate
+from watchkeeper.aws.group_hours import GroupHours
 from watchkeeper.aws.label_files import Account, LabelFiles
 from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.aws.store import Store
+from watchkeeper.bias import GroupBaseline, GroupBinning, GroupSettings, Sensitive
 from watchkeeper.capture import CaptureReader
-from watchkeeper.curated import Stager, from_parquet
+from watchkeeper.curated import Predictions, Stager, from_parquet
 from watchkeeper.labels import Fault, LabelReader
-from watchkeeper.outcomes import OutcomeBaseline, OutcomeBinning, Outcomes, observe
+from watchkeeper.outcomes import Labelled, OutcomeBaseline, OutcomeBinning, Outcomes, observe
 
 SPEC = model_spec()
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -236,19 +240,24 @@ def test_two_runs_at_once_lose_nothing(store: Store, monkeypatch: pytest.MonkeyP
     assert told(store) == {"dt=2026-11-21/hr=09/v1.parquet": of(a="1", b="0")}
 
 
-def test_hours_are_counted_when_they_were_written_since(store: Store, clock: time_machine.Traveller):
-    # given hours of two versions, of which one has a baseline; it says nothing of labels but what they are
-    stage(store, "a", "b", "c")
-    stage(store, "d", hour=NINE - timedelta(hours=2))
-    stage(store, "e", version="v2")
+def judged(store: Store) -> tuple[CuratedHours, Labelled, OutcomeBaseline]:
+    """Curate what is staged, label two rows, and let the hour at nine be what version 1 was judged on."""
     tell(store, label_record("a", "1"), label_record("b", "0"))
     run(store)
-    hours = CuratedHours(store, SPEC, NINE, HORIZON)
     data = store.get(naming.predictions_key("credit", "v1", NINE))
     assert data is not None
     rows = from_parquet(SPEC, data).labelled()
     baseline = OutcomeBaseline("v1", observe(OutcomeBinning.fit(SPEC, rows), rows))
     store.put(naming.outcome_baseline_key("credit", "v1"), baseline.to_json())
+    return CuratedHours(store, SPEC, NINE, HORIZON), rows, baseline
+
+
+def test_hours_are_counted_when_they_were_written_since(store: Store, clock: time_machine.Traveller):
+    # given hours of two versions, of which one has a baseline; it says nothing of labels but what they are
+    stage(store, "a", "b", "c")
+    stage(store, "d", hour=NINE - timedelta(hours=2))
+    stage(store, "e", version="v2")
+    hours, _, baseline = judged(store)
     window = [NINE - timedelta(hours=back) for back in range(5)]
 
     # when they are counted
@@ -274,3 +283,51 @@ def test_hours_are_counted_when_they_were_written_since(store: Store, clock: tim
     assert again == {Hour(NINE, "v1")}
     assert OutcomeHours(hours).window(baseline, window).scores.labelled == 3
     assert OutcomeHours(hours).window(baseline, ()) == Outcomes.empty(baseline.binning)
+
+
+def test_an_hour_is_read_once_for_all_that_is_counted_of_it(store: Store, monkeypatch: pytest.MonkeyPatch):
+    # given an hour of a version with both baselines, and one of a version with none
+    stage(store, "a", "b", "c")
+    stage(store, "e", version="v2")
+    hours, rows, baseline = judged(store)
+    people = GroupBaseline("v1", bias.observe(GroupBinning.fit(GroupSettings((Sensitive("home"),)), rows), rows))
+    store.put(naming.group_baseline_key("credit", "v1"), people.to_json())
+    read: list[Labelled] = []
+    monkeypatch.setattr(counted_hours, "from_parquet", lambda *given: _Read(from_parquet(*given), read))
+
+    # when
+    tally = count_hours(hours, [OutcomeHours(hours), GroupHours(hours)])
+
+    # then
+    assert (tally.hours, tally.refused, len(read)) == ({Hour(NINE, "v1")}, {}, 1)
+    assert OutcomeHours(hours).window(baseline, [NINE]) == baseline.outcomes
+    assert GroupHours(hours).parts(people, [NINE - timedelta(hours=1), NINE]) == [people.counts]
+
+
+def test_what_one_kind_of_counts_refuses_is_counted_by_the_others_and_told(store: Store):
+    # given groups of a column that is no longer there
+    stage(store, "a", "b")
+    hours, rows, baseline = judged(store)
+    once = replace(rows, features={**rows.features, "race": rows.features["home"]})
+    people = GroupBaseline("v1", bias.observe(GroupBinning.fit(GroupSettings((Sensitive("race"),)), once), once))
+    store.put(naming.group_baseline_key("credit", "v1"), people.to_json())
+
+    # when
+    tally = count_hours(hours, [GroupHours(hours), OutcomeHours(hours)])
+
+    # then
+    assert OutcomeHours(hours).window(baseline, [NINE]) == baseline.outcomes
+    ((key, reason),) = tally.refused.items()
+    assert key == naming.groups_key("credit", "v1", people.binning.id, NINE)
+    assert "'race' are not there" in reason
+
+
+class _Read:
+    """Curated predictions that note when they are gone through."""
+
+    def __init__(self, predictions: Predictions, noted: list[Labelled]) -> None:
+        self._predictions, self._noted = predictions, noted
+
+    def labelled(self) -> Labelled:
+        self._noted.append(self._predictions.labelled())
+        return self._noted[-1]

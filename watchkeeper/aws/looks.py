@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from watchkeeper import naming
 from watchkeeper.aws.store import Store
+from watchkeeper.bias import BiasLook
 from watchkeeper.findings import Findings
 from watchkeeper.performance import PerformanceLook
 from watchkeeper.quality import Quality
 
-DRIFT, QUALITY, PERFORMANCE = "drift", "quality", "performance"
+DRIFT, QUALITY, PERFORMANCE, BIAS = "drift", "quality", "performance", "bias"
 """The monitors, as keys name them."""
 _DAYS_BACK = 2
 """Looks are at most a day apart, and an alarm follows its look within minutes."""
@@ -31,6 +32,11 @@ def newest_performance(store: Store, model: str, until: datetime) -> tuple[str, 
     """The same of the performance monitor."""
     found = _newest(store, model, PERFORMANCE, until)
     return next(((key, PerformanceLook.from_json(stored)) for key, stored in found), None)
+
+
+def newest_bias(store: Store, model: str, until: datetime) -> tuple[str, BiasLook] | None:
+    """The same of the bias monitor."""
+    return next(((key, BiasLook.from_json(stored)) for key, stored in _newest(store, model, BIAS, until)), None)
 
 
 def _newest(store: Store, model: str, monitor: str, until: datetime) -> Iterator[tuple[str, bytes]]:

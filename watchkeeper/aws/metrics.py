@@ -23,6 +23,8 @@ _UNITS = {
     Metric.LABEL_COVERAGE: "Percent",
     Metric.PERFORMANCE: "None",
     Metric.PERFORMANCE_FALL: "None",
+    Metric.BIAS_SCORE: "None",
+    Metric.BIAS_DRIFT: "None",
 }
 
 

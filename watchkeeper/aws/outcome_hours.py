@@ -1,18 +1,15 @@
-"""The outcomes of every hour of curated predictions: counts of which any window is a merge.
-
-An hour is counted anew when its predictions were written since; so nothing is remembered but what is in the bucket.
-"""
+"""The outcomes of every hour of curated predictions: counts of which any window is a merge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from watchkeeper import naming
+from watchkeeper.aws.counted_hours import count_hours
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
-from watchkeeper.curated import from_parquet
-from watchkeeper.outcomes import OutcomeBaseline, Outcomes, merge_all, observe
+from watchkeeper.outcomes import Labelled, OutcomeBaseline, Outcomes, merge_all, observe
 
 
 @dataclass(frozen=True)
@@ -23,22 +20,8 @@ class OutcomeHours:
     _baselines: dict[str, OutcomeBaseline | None] = field(default_factory=dict)
 
     def count(self) -> set[Hour]:
-        """Count what was written since it was counted; which hours that was.
-
-        Versions without a baseline of outcomes are counted when they have one.
-        """
-        counted: set[Hour] = set()
-        for day in self.hours.days:
-            for hour, key in self._stale(day):
-                baseline = self.baseline(hour.version)
-                data = self.hours.store.get(key)
-                if baseline is None or data is None:
-                    continue
-                rows = from_parquet(self.hours.spec, data).labelled()
-                outcomes = observe(baseline.binning, rows).to_json()
-                self.hours.store.put(self._key(baseline, hour), outcomes)
-                counted.add(hour)
-        return counted
+        """Count what was written since it was counted; which hours that was."""
+        return count_hours(self.hours, [self]).hours
 
     def window(self, baseline: OutcomeBaseline, starts: Iterable[datetime]) -> Outcomes:
         """The outcomes of a version's rows of these hours (starts of UTC hours)."""
@@ -53,18 +36,22 @@ class OutcomeHours:
             self._baselines[version] = None if stored is None else OutcomeBaseline.from_json(stored)
         return self._baselines[version]
 
-    def _stale(self, day: datetime) -> Iterator[tuple[Hour, str]]:
-        """The hours of a day that may not be counted as they are, with the key of their predictions."""
-        model = self.hours.spec.name
-        filed = list(self.hours.filed(day))
-        if not filed:
-            return
-        written = {item.key: item.modified for item in self.hours.store.listed(naming.outcomes_prefix(model, day))}
-        for hour, item in filed:
-            baseline = self.baseline(hour.version)
-            at = None if baseline is None else written.get(self._key(baseline, hour))
-            if baseline is not None and (at is None or at <= item.modified):
-                yield hour, item.key
+    # --- as a kind of counts: see `counted_hours.HourCounts` ------------------------------------------------------
+
+    def prefix(self, day: datetime) -> str:
+        """Where the outcomes of a UTC day are kept."""
+        return naming.outcomes_prefix(self.hours.spec.name, day)
+
+    def key(self, hour: Hour) -> str | None:
+        """Where those of an hour are; None while its version has no baseline."""
+        baseline = self.baseline(hour.version)
+        return None if baseline is None else self._key(baseline, hour)
+
+    def observe(self, hour: Hour, rows: Labelled) -> bytes:
+        """Count the rows of an hour that has a key."""
+        baseline = self.baseline(hour.version)
+        assert baseline is not None  # or there would be no key
+        return observe(baseline.binning, rows).to_json()
 
     def _key(self, baseline: OutcomeBaseline, hour: Hour) -> str:
         return naming.outcomes_key(self.hours.spec.name, hour.version, baseline.binning.id, hour.start)

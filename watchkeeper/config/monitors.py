@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from watchkeeper import spec
+from watchkeeper.config.bias import Bias
 from watchkeeper.config.parts import Every, Section, Share, Window, hours, looks_per_month, rate
 from watchkeeper.errors import ModelMonitorError
 
@@ -102,6 +103,7 @@ class Monitors(Section):
     drift: Drift = Drift()
     data_quality: DataQuality = DataQuality()
     performance: Performance = Performance()
+    bias: Bias = Bias()
 
 
 def _constraints(path: Path) -> str:

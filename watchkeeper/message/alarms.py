@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchkeeper import naming
+from watchkeeper.bias import BiasLook
 from watchkeeper.durations import lasting
 from watchkeeper.findings import Finding, Findings
+from watchkeeper.message import bias as bias_in_words
 from watchkeeper.message import performance as performance_in_words
 from watchkeeper.message import quality as faults_in_words
 from watchkeeper.message.evidence import causes, sizes, window
@@ -84,16 +86,24 @@ class PerformanceEvidence:
     uri: str
 
 
+@dataclass(frozen=True)
+class BiasEvidence:
+    """The bias monitor's newest look when the alarm changed, and where it is kept (`s3://` URI)."""
+
+    look: BiasLook
+    uri: str
+
+
 def alarm_message(
     spec: ModelSpec,
     change: AlarmChange,
-    evidence: Evidence | QualityEvidence | PerformanceEvidence | None = None,
+    evidence: Evidence | QualityEvidence | PerformanceEvidence | BiasEvidence | None = None,
 ) -> Message | None:
     """The message of one change of state, or None for an alarm that sends none.
 
     Parameters
     ----------
-    evidence : for alarms over drift, the quality of data and performance; without it, they say that there is none
+    evidence : for alarms over drift, the quality of data, performance and bias; without it, they say that there is none
     """
     if change.kind not in TEXTS:
         return None
@@ -103,6 +113,8 @@ def alarm_message(
         return _faulty(spec, change, evidence)
     if isinstance(evidence, PerformanceEvidence):
         return _worse(spec, change, evidence)
+    if isinstance(evidence, BiasEvidence):
+        return _unfair(spec, change, evidence)
     return _RAISED.get(change.kind, _raised)(spec, change, evidence)
 
 
@@ -221,6 +233,27 @@ def _worse(spec: ModelSpec, change: AlarmChange, evidence: PerformanceEvidence) 
             happens_now(text.now),
             to_do(text.do),
             where(f"CloudWatch alarm {naming.alarm(spec.name, change.kind)}", f"All of the look: {evidence.uri}"),
+        ],
+    )
+
+
+def _unfair(spec: ModelSpec, change: AlarmChange, evidence: BiasEvidence) -> Message:
+    """A message with how groups of people fare as its evidence."""
+    text, look = TEXTS[change.kind], evidence.look
+    found = bias_in_words.headline(look, change.kind)
+    return compose(
+        Kind.ALARM,
+        text.severity,
+        spec.name,
+        f"{text.name} ({found})" if found else text.name,
+        [
+            what(f"{text.what.format(model=spec.name)} {bias_in_words.meaning(look)}"),
+            how_much(*(bias_in_words.lines(look, change.kind) or [change.reason])),
+            since(f"{moment(change.at)}; {bias_in_words.window(look)}."),
+            likely_cause(*(bias_in_words.causes(look, change.kind) or [text.cause])),
+            happens_now(text.now),
+            to_do(text.do),
+            where(f"CloudWatch alarm {naming.alarm(spec.name, change.kind)}", f"The whole table: {evidence.uri}"),
         ],
     )
 

@@ -11,6 +11,7 @@ from watchkeeper.naming.baselines import (
     baseline_key,
     baseline_prefix,
     calibration_key,
+    group_baseline_key,
     incident_key,
     label_values_key,
     outcome_baseline_key,
@@ -33,6 +34,8 @@ from watchkeeper.naming.captures import (
 )
 from watchkeeper.naming.predictions import (
     feedback_key,
+    groups_key,
+    groups_prefix,
     ids_key,
     ids_prefix,
     joined_key,
@@ -113,6 +116,9 @@ __all__ = [
     "first_look_key",
     "first_version_resource",
     "function",
+    "group_baseline_key",
+    "groups_key",
+    "groups_prefix",
     "hour_prefix",
     "ids_key",
     "ids_prefix",

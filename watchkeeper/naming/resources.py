@@ -37,6 +37,9 @@ class Metric(StrEnum):
     PERFORMANCE = "Performance"
     PERFORMANCE_FALL = "PerformanceFall"
     CONCEPT_DRIFT = "ConceptDrift"
+    BIASED_GROUPS = "BiasedGroups"
+    BIAS_SCORE = "BiasScore"
+    BIAS_DRIFT = "BiasDrift"
 
 
 class AlarmKind(StrEnum):
@@ -51,6 +54,8 @@ class AlarmKind(StrEnum):
     MISSING_CAPTURE = "missing-capture"
     PERFORMANCE = "performance"
     CONCEPT_DRIFT = "concept-drift"
+    BIAS = "bias"
+    BIAS_DRIFT = "bias-drift"
     UNUSABLE_LABELS = "unusable-labels"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
