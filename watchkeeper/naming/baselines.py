@@ -25,6 +25,11 @@ def outcome_baseline_key(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "outcomes.json"
 
 
+def estimator_key(model: str, version: str) -> str:
+    """What these rows say of performance without labels; a version may have none."""
+    return baseline_prefix(model, version) + "estimator.json"
+
+
 def label_values_key(model: str) -> str:
     """The labels that the model's first training data had."""
     return baseline_prefix(model) + "labels.json"
