@@ -15,6 +15,7 @@ from infra.capture import Capture
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
+from infra.estimation import Estimation
 from infra.feedback import Feedback
 from infra.labelling import Labelling
 from infra.machines import Machines
@@ -71,6 +72,7 @@ class ModelStack(cdk.Stack):
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, state, schedules, undelivered)
+        estimation = Estimation(self, context, state, schedules, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -87,6 +89,7 @@ class ModelStack(cdk.Stack):
             monitors.quality,
             labelling.join,
             labelling.performance,
+            estimation.function,
             notifications.notify,
         )
         watched = Watched(
