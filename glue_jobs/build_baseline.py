@@ -82,8 +82,10 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    outcomes = labelled.outcomes(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
-    data.put(naming.outcome_baseline_key(spec.name, version), outcomes.to_json())
+    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    if judged.estimator is not None:
+        data.put(naming.estimator_key(spec.name, version), judged.estimator.to_json())
+    data.put(naming.outcome_baseline_key(spec.name, version), judged.outcomes.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
     data.put(naming.lineage_key(spec.name, version), _lineage(spec, data, version, run, manifest, created).to_json())
     data.put(naming.baseline_key(spec.name, version), baseline.to_json())  # last: it starts the profiling

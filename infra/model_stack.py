@@ -16,6 +16,7 @@ from infra.cards import Cards
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
+from infra.estimation import Estimation
 from infra.feedback import Feedback
 from infra.labelling import Labelling
 from infra.machines import Machines
@@ -72,6 +73,7 @@ class ModelStack(cdk.Stack):
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, state, schedules, undelivered)
+        estimation = Estimation(self, context, state, schedules, undelivered)
         cards = Cards(self, context, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
@@ -86,7 +88,7 @@ class ModelStack(cdk.Stack):
         working = [capture.function, labelling.join, cards.function, notifications.notify]
         watched = Watched(
             functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
-            monitors=[f.name for f in (monitors.drift, monitors.quality, labelling.performance)],
+            monitors=[f.name for f in (monitors.drift, monitors.quality, labelling.performance, estimation.function)],
             deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],

@@ -376,6 +376,7 @@ class ModelConfig(Section):
             labelling=self.labels.spec(),
             performance=self.monitors.performance.spec(),
             card=self.card.spec(self.description),
+            estimated_performance=self.monitors.estimated_performance.spec(),
         )
 
 

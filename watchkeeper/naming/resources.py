@@ -37,6 +37,9 @@ class Metric(StrEnum):
     PERFORMANCE = "Performance"
     PERFORMANCE_FALL = "PerformanceFall"
     CONCEPT_DRIFT = "ConceptDrift"
+    ESTIMATED_PERFORMANCE = "EstimatedPerformance"
+    ESTIMATED_FALL = "EstimatedFall"
+    ESTIMATE_ERROR = "EstimateError"
 
 
 class AlarmKind(StrEnum):
@@ -51,6 +54,7 @@ class AlarmKind(StrEnum):
     MISSING_CAPTURE = "missing-capture"
     PERFORMANCE = "performance"
     CONCEPT_DRIFT = "concept-drift"
+    ESTIMATED_PERFORMANCE = "estimated-performance"
     UNUSABLE_LABELS = "unusable-labels"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
