@@ -1,12 +1,14 @@
 """What the labels of a holdout say of a version: its outcomes, and those by groups of people, to compare windows with.
 
-The rows are read twice by the executors, as those of the baseline are: for a sample that bins and groups are fitted on,
-and for the counts over these. Groups are of the holdout, and not of the training rows, also for the metrics that are of
-labels alone: only the holdout has the version's own answers, and a window is compared with what it was judged on.
+The rows are read twice by the executors, as those of the baseline are: for a sample that the bins are fitted on, the
+groups and the estimator of performance without labels, and for the counts over these. Groups are of the holdout, and
+not of the training rows, also for the metrics that are of labels alone: only the holdout has the version's own answers,
+and a window is compared with what it was judged on.
 """
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,18 +22,28 @@ from glue_jobs.merging import batch, queue
 from glue_jobs.reference import Task
 from watchkeeper import bias
 from watchkeeper.bias import GroupBaseline, GroupBinning, GroupCounts, group_settings
+from watchkeeper.errors import DatasetError
+from watchkeeper.estimation import Estimator
 from watchkeeper.outcomes import Labelled, OutcomeBaseline, OutcomeBinning, Outcomes, merge_all, observe
 from watchkeeper.spec import ModelSpec
 
+log = logging.getLogger("labelled")
 SAMPLES, PARTIALS = "sample binary", "outcomes binary, groups binary"
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A version's baselines that labels are needed for; `groups` is None for a model without sensitive attributes."""
+class Judged:
+    """What a version was judged on.
+
+    Attributes
+    ----------
+    groups : None for a model without sensitive attributes
+    estimator : of performance without labels; None when there are too few rows to learn from
+    """
 
     outcomes: OutcomeBaseline
     groups: GroupBaseline | None
+    estimator: Estimator | None
 
 
 @dataclass(frozen=True)
@@ -55,22 +67,24 @@ class Counting:
             groups = None if groups is None else groups.merge(bias.observe(groups.binning, rows))
         return found.to_json(), b"" if groups is None else groups.to_json()
 
-    def together(self, version: str, partials: Sequence[tuple[bytes, bytes]]) -> Counted:
+    def together(
+        self, version: str, partials: Sequence[tuple[bytes, bytes]]
+    ) -> tuple[OutcomeBaseline, GroupBaseline | None]:
         """The baselines, of counts of parts of the rows."""
         read = (Outcomes.from_json(each, self.outcomes) for each, _ in partials)
-        whole = OutcomeBaseline(version, merge_all(read, Outcomes.empty(self.outcomes)))
+        outcomes = OutcomeBaseline(version, merge_all(read, Outcomes.empty(self.outcomes)))
         if self.groups is None:
-            return Counted(whole, None)
+            return outcomes, None
         by_group = (GroupCounts.from_json(each, self.groups) for _, each in partials)
-        return Counted(whole, GroupBaseline(version, bias.merge_all(by_group, GroupCounts.empty(self.groups))))
+        return outcomes, GroupBaseline(version, bias.merge_all(by_group, GroupCounts.empty(self.groups)))
 
 
-def count(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[Task], share: float) -> Counted:
-    """The baselines of a holdout.
+def judged(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[Task], share: float) -> Judged:
+    """What the labels of a holdout say of the version's predictions.
 
     Parameters
     ----------
-    share : of the rows, that bins and groups are fitted on
+    share : of the rows, that bins, groups and estimator are fitted on
 
     Raises
     ------
@@ -90,14 +104,24 @@ def count(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[
 
     sampled = work.mapInArrow(sample, SAMPLES).toLocalIterator()
     parts = [pickle.loads(row["sample"]) for row in sampled]  # noqa: S301  # our own executors wrote it
-    counting = Counting.fit(spec, Labelled.together(parts))
+    rows = Labelled.together(parts)
+    counting = Counting.fit(spec, rows)
 
-    def partial(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = (rows for task in _tasks(batches) for rows in reference.labelled(spec, task))
-        yield batch(PARTIALS, *counting.count(rows))
+    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        found = (rows for task in _tasks(batches) for rows in reference.labelled(spec, task))
+        yield batch(PARTIALS, *counting.count(found))
 
-    counted = work.mapInArrow(partial, PARTIALS).toLocalIterator()
-    return counting.together(version, [(bytes(row["outcomes"]), bytes(row["groups"])) for row in counted])
+    partials = work.mapInArrow(count, PARTIALS).toLocalIterator()
+    counted = counting.together(version, [(bytes(row["outcomes"]), bytes(row["groups"])) for row in partials])
+    return Judged(*counted, _estimator(version, counting.outcomes, rows))
+
+
+def _estimator(version: str, binning: OutcomeBinning, rows: Labelled) -> Estimator | None:
+    try:
+        return Estimator.fit(binning, rows)
+    except DatasetError as error:
+        log.warning("%s gets no estimate of its performance without labels. %s", version, error)
+        return None
 
 
 def _tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[Task]:

@@ -13,16 +13,17 @@ from infra.alarms import Alarms, Watched
 from infra.attachment import Attachment
 from infra.bias import Bias
 from infra.capture import Capture
+from infra.cards import Cards
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
+from infra.estimation import Estimation
 from infra.feedback import Feedback
 from infra.labelling import Labelling
 from infra.machines import Machines
 from infra.monitors import Monitors
 from infra.notifications import Notifications
 from infra.onboarding import FirstVersion
-from infra.python_function import PythonFunction
 from infra.queues import dead_letter_queue
 from infra.schedules import Schedules
 from infra.shared import ModelContext
@@ -74,6 +75,8 @@ class ModelStack(cdk.Stack):
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, state, schedules, undelivered)
         bias = Bias(self, context, context.spec.bias, state, schedules, undelivered) if context.spec.bias else None
+        estimation = Estimation(self, context, state, schedules, undelivered)
+        cards = Cards(self, context, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -84,16 +87,19 @@ class ModelStack(cdk.Stack):
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
-        working = (
-            capture.function,
-            monitors.drift,
-            monitors.quality,
-            labelling.join,
-            labelling.performance,
-            notifications.notify,
-        )
+        working = [capture.function, labelling.join, cards.function, notifications.notify]
         watched = Watched(
-            functions=[f.name for f in (*working, *_functions(bias), *_functions(feedback))],
+            functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
+            monitors=[
+                f.name
+                for f in (
+                    monitors.drift,
+                    monitors.quality,
+                    labelling.performance,
+                    estimation.function,
+                    *([bias.function] if bias else []),
+                )
+            ],
             deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
@@ -144,8 +150,3 @@ class ModelStack(cdk.Stack):
         package = endpoint.register_first_version(versions)
         config = naming.first_version_resource(context.name)
         return FirstVersion(endpoint.first_model_name, package.attr_model_package_arn, config)
-
-
-def _functions(part: Bias | Feedback | None) -> tuple[PythonFunction, ...]:
-    """Those of a part that a model may do without."""
-    return () if part is None else tuple(part.functions)

@@ -12,10 +12,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_bias, newest_findings, newest_performance, newest_quality
+from watchkeeper.aws.looks import newest_bias, newest_estimate, newest_findings, newest_performance, newest_quality
 from watchkeeper.message import (
     AlarmChange,
     BiasEvidence,
+    EstimateEvidence,
     Evidence,
     Kind,
     Message,
@@ -75,7 +76,7 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
 
 def _evidence(
     spec: ModelSpec, kind: AlarmKind, at: datetime
-) -> Evidence | QualityEvidence | PerformanceEvidence | BiasEvidence | None:
+) -> Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | BiasEvidence | None:
     store = deployed.store()
     if kind in _QUALITY:
         found = newest_quality(store, spec.name, at)
@@ -83,6 +84,9 @@ def _evidence(
     if kind in _PERFORMANCE:
         look = newest_performance(store, spec.name, at)
         return look and PerformanceEvidence(look[1], f"s3://{store.bucket}/{look[0]}")
+    if kind is AlarmKind.ESTIMATED_PERFORMANCE:
+        estimate = newest_estimate(store, spec.name, at)
+        return estimate and EstimateEvidence(estimate[1], f"s3://{store.bucket}/{estimate[0]}")
     if kind in _BIAS:
         fared = newest_bias(store, spec.name, at)
         return fared and BiasEvidence(fared[1], f"s3://{store.bucket}/{fared[0]}")
