@@ -81,6 +81,7 @@ class ModelMetrics:
         self._context = context
         self.reckoning = cdk.Duration.seconds(int(context.config.monitors.performance.every.total_seconds()))
         self.join = cdk.Duration.seconds(int(context.config.labels.every.total_seconds()))
+        self.attribution = cdk.Duration.seconds(int(context.config.monitors.attribution.every.total_seconds()))
         self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
 
     def of(self, metric: Metric, statistic: str, period: cdk.Duration) -> cloudwatch.Metric:
@@ -144,6 +145,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
         **_of_labels(metrics),
+        **(_of_attribution(metrics) if context.spec.attribution.enabled else {}),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
     }
@@ -224,6 +226,20 @@ def _of_labels(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
             "Some labels cannot be used. The log of the function join_labels says which, by file and line, and why: "
             "mend what writes them, and write the file again.",
             inclusive=True,
+        ),
+    }
+
+
+def _of_attribution(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """The alarm over what the model goes by; between two looks, and while rows are too few, the last verdict holds."""
+    return {
+        AlarmKind.ATTRIBUTION_DRIFT: Definition(
+            metrics.of(Metric.ATTRIBUTION_DRIFT, "Maximum", metrics.attribution),
+            1,
+            "Look at the newest look of the attribution monitor under findings/: which features rose or fell? Has "
+            "their source changed, or the container?",
+            inclusive=True,
+            missing=cloudwatch.TreatMissingData.IGNORE,
         ),
     }
 

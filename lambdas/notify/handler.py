@@ -11,10 +11,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.attribution import Importance
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_findings, newest_performance, newest_quality
+from watchkeeper.aws.looks import newest_attribution, newest_findings, newest_performance, newest_quality
+from watchkeeper.findings import Findings
 from watchkeeper.message import (
     AlarmChange,
+    AttributionEvidence,
     Evidence,
     Kind,
     Message,
@@ -73,7 +76,7 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
 
 def _evidence(
     spec: ModelSpec, kind: AlarmKind, at: datetime
-) -> Evidence | QualityEvidence | PerformanceEvidence | None:
+) -> Evidence | QualityEvidence | PerformanceEvidence | AttributionEvidence | None:
     store = deployed.store()
     if kind in _QUALITY:
         found = newest_quality(store, spec.name, at)
@@ -81,6 +84,9 @@ def _evidence(
     if kind in _PERFORMANCE:
         look = newest_performance(store, spec.name, at)
         return look and PerformanceEvidence(look[1], f"s3://{store.bucket}/{look[0]}")
+    if kind is AlarmKind.ATTRIBUTION_DRIFT:
+        seen = newest_attribution(store, spec.name, at)
+        return seen and AttributionEvidence(seen[1], f"s3://{store.bucket}/{seen[0]}")
     if kind not in _EVIDENT:
         return None
     newest = newest_findings(store, spec.name, at)
@@ -88,7 +94,15 @@ def _evidence(
         logger.warning("An alarm over drift, but no findings of its time")
         return None
     key, findings = newest
-    return Evidence(findings, f"s3://{store.bucket}/{key}")
+    return Evidence(findings, f"s3://{store.bucket}/{key}", _importance(spec, findings))
+
+
+def _importance(spec: ModelSpec, findings: Findings) -> Importance | None:
+    """What the version goes by on its baseline, if that is known."""
+    if not spec.attribution.enabled:
+        return None
+    stored = deployed.store().get(naming.importance_key(spec.name, findings.version, findings.baseline))
+    return None if stored is None else Importance.from_json(stored)
 
 
 def _send(spec: ModelSpec, message: Message) -> None:

@@ -85,7 +85,7 @@ def test_who_waits_for_a_sagemaker_job_may_tag_it_as_step_functions_does(shipped
             if action == "sagemaker:AddTags":
                 tagged.setdefault(name, set()).update(jobs)
     # then
-    assert len(created) == 2  # onboarding and retraining
+    assert len(created) == 3  # onboarding, retraining and attribution
     assert created == tagged
 
 
@@ -104,7 +104,7 @@ def test_every_function_has_a_role_of_its_own(shipped: Assembly) -> None:
     functions = of_type(shipped.model(), "AWS::Lambda::Function").values()
     roles = [text(function["Properties"]["Role"]) for function in functions]
     # then
-    assert len(set(roles)) == len(roles) == 13
+    assert len(set(roles)) == len(roles) == 15
 
 
 def test_a_wildcard_without_a_reason_is_refused() -> None:

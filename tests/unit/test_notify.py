@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 
 from lambdas.notify import handler as notify
 from tests.support import CONTEXT
 from tests.unit.acting import NOW, REGION, SPEC, World, findings, world
 from watchkeeper import naming
+from watchkeeper.attribution import AttributionLook, Attributions, Importance, examine
 from watchkeeper.naming import AlarmKind
 
 
@@ -80,6 +82,34 @@ def test_a_drift_alarm_is_told_with_the_newest_findings_of_its_time(aws: World, 
     assert "v-newest" in message["Message"]
     assert attributes(message) == {"model": "credit", "severity": "warning", "kind": "alarm"}
     assert message["TopicArn"].endswith("WARNING")
+
+
+def test_a_drift_alarm_says_whether_the_version_goes_by_what_drifted(aws: World, inbox: Inbox) -> None:
+    # given
+    aws.put(naming.findings_key(SPEC.name, "drift", NOW), findings(NOW, "v1").to_json())
+    values = np.outer(np.arange(1, 101), [3.0, 1.0])
+    known = Importance.of(Attributions(("income", "home"), values, values, values[:, 0], values[:, 0]))
+    aws.put(naming.importance_key(SPEC.name, "v1", "b"), known.to_json())
+    # when
+    notify.handler(change("credit--drift", "OK", "ALARM"), CONTEXT)
+    # then
+    (message,) = inbox.read()
+    assert "income (75 % of what moves predictions) matters." in message["Message"]
+
+
+def test_another_ranking_is_told_with_the_newest_look(aws: World, inbox: Inbox) -> None:
+    # given
+    values = np.outer(np.arange(1, 101), [3.0, 1.0])
+    one = Importance.of(Attributions(("income", "home"), values, values, values[:, 0], values[:, 0]))
+    other = Importance.of(Attributions(("income", "home"), values[:, ::-1], values, values[:, 0], values[:, 0]))
+    look = AttributionLook(SPEC.name, "v1", "b", NOW - timedelta(days=1), NOW, examine(one, other), other)
+    aws.put(naming.findings_key(SPEC.name, "attribution", NOW), look.to_json())
+    # when
+    answer = notify.handler(change("credit--attribution-drift", "OK", "ALARM"), CONTEXT)
+    # then
+    assert answer["subject"] == "[warning] credit: goes by other features (income, home)"
+    (message,) = inbox.read()
+    assert "income 75 % → 25 % (rank 1 → 2)" in message["Message"]
 
 
 def test_findings_of_the_day_before_are_found_and_old_ones_are_not(aws: World, inbox: Inbox) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from watchkeeper import naming
+from watchkeeper.attribution import AttributionLook
 from watchkeeper.aws.store import Store
 from watchkeeper.findings import Findings
 from watchkeeper.performance import PerformanceLook
 from watchkeeper.quality import Quality
 
-DRIFT, QUALITY, PERFORMANCE = "drift", "quality", "performance"
+DRIFT, QUALITY, PERFORMANCE, ATTRIBUTION = "drift", "quality", "performance", "attribution"
 """The monitors, as keys name them."""
 _DAYS_BACK = 2
 """Looks are at most a day apart, and an alarm follows its look within minutes."""
@@ -31,6 +32,12 @@ def newest_performance(store: Store, model: str, until: datetime) -> tuple[str, 
     """The same of the performance monitor."""
     found = _newest(store, model, PERFORMANCE, until)
     return next(((key, PerformanceLook.from_json(stored)) for key, stored in found), None)
+
+
+def newest_attribution(store: Store, model: str, until: datetime) -> tuple[str, AttributionLook] | None:
+    """The same of the attribution monitor."""
+    found = _newest(store, model, ATTRIBUTION, until)
+    return next(((key, AttributionLook.from_json(stored)) for key, stored in found), None)
 
 
 def _newest(store: Store, model: str, monitor: str, until: datetime) -> Iterator[tuple[str, bytes]]:

@@ -23,6 +23,7 @@ _UNITS = {
     Metric.LABEL_COVERAGE: "Percent",
     Metric.PERFORMANCE: "None",
     Metric.PERFORMANCE_FALL: "None",
+    Metric.ATTRIBUTION_NDCG: "None",
 }
 
 

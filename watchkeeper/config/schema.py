@@ -373,6 +373,7 @@ class ModelConfig(Section):
             quality=self.monitors.data_quality.spec(),
             labelling=self.labels.spec(),
             performance=self.monitors.performance.spec(),
+            attribution=self.monitors.attribution.spec(),
         )
 
 

@@ -37,6 +37,8 @@ class Metric(StrEnum):
     PERFORMANCE = "Performance"
     PERFORMANCE_FALL = "PerformanceFall"
     CONCEPT_DRIFT = "ConceptDrift"
+    ATTRIBUTION_NDCG = "AttributionNdcg"
+    ATTRIBUTION_DRIFT = "AttributionDrift"
 
 
 class AlarmKind(StrEnum):
@@ -52,6 +54,7 @@ class AlarmKind(StrEnum):
     PERFORMANCE = "performance"
     CONCEPT_DRIFT = "concept-drift"
     UNUSABLE_LABELS = "unusable-labels"
+    ATTRIBUTION_DRIFT = "attribution-drift"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
     AUTOMATION_FAILED = "automation-failed"
