@@ -13,6 +13,7 @@ from infra.alarms import Alarms, Watched
 from infra.attachment import Attachment
 from infra.attribution import Attribution
 from infra.capture import Capture
+from infra.cards import Cards
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
@@ -73,6 +74,7 @@ class ModelStack(cdk.Stack):
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, state, schedules, undelivered)
         attribution = Attribution(self, context, state, schedules) if context.spec.attribution.enabled else None
+        cards = Cards(self, context, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -85,16 +87,10 @@ class ModelStack(cdk.Stack):
             attribution.follow([machines.onboarding, machines.rollout], undelivered)
 
         # What watches over all of these.
-        working = (
-            capture.function,
-            monitors.drift,
-            monitors.quality,
-            labelling.join,
-            labelling.performance,
-            notifications.notify,
-        )
+        working = [capture.function, labelling.join, cards.function, notifications.notify]
         watched = Watched(
             functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
+            monitors=[f.name for f in (monitors.drift, monitors.quality, labelling.performance)],
             deciders=[f.name for f in (*deciders.all, *(attribution.functions if attribution else ()))],
             machines={
                 **{name: machine.arn for name, machine in machines.by_name.items()},

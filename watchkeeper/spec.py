@@ -249,6 +249,25 @@ class Attached:
 
 
 @dataclass(frozen=True)
+class Card:
+    """What a person says of the model, for its model cards; the rest of a card is measured.
+
+    Attributes
+    ----------
+    risk : High, Medium, Low or Unknown
+    """
+
+    description: str = ""
+    owner: str = ""
+    purpose: str = ""
+    intended_uses: str = ""
+    risk: str = "Unknown"
+    risk_explained: str = ""
+    ethical_considerations: str = ""
+    caveats: str = ""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One model, as its functions and jobs see it."""
 
@@ -267,6 +286,7 @@ class ModelSpec:
     labelling: Labelling = Labelling()
     performance: PerformanceMonitor = PerformanceMonitor()
     attribution: AttributionMonitor = AttributionMonitor()
+    card: Card = Card()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:
