@@ -124,7 +124,6 @@ class Attribution(Construct):
             memory_mb=MEMORY_MB,
         )
         function.reads(naming.baseline_prefix(model), naming.capture_prefix(model))
-        function.lists(naming.importance_prefix(model))
         grants.read_attached(context, function.role)
         function.writes(naming.questions_prefix(model))
         state.read_by(function)
@@ -140,7 +139,7 @@ class Attribution(Construct):
             timeout=FUNCTION_TIMEOUT,
             memory_mb=MEMORY_MB,
         )
-        kept = naming.questions_prefix(model), naming.importance_prefix(model)
+        kept = naming.questions_prefix(model), naming.importance_prefix(model, "*")
         function.reads(*kept)
         function.writes(*kept, naming.findings_prefix(model))
         return function

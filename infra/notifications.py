@@ -39,7 +39,7 @@ class Notifications(Construct):
         )
         told = [naming.findings_prefix(context.name)]
         if context.spec.attribution.enabled:
-            told.append(naming.importance_prefix(context.name))
+            told.append(naming.importance_prefix(context.name, "*"))
         self.notify.reads(*told)
         grants.allow(self.notify.role, ["sns:Publish"], list(topics.values()))
         self._subscribe()

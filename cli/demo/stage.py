@@ -131,7 +131,7 @@ class Stage:
     def importance(self, version: str) -> Importance | None:
         """What a version goes by on its baseline; None while nobody knows."""
         s3 = self.cloud.client("s3")
-        prefix = naming.importance_prefix(self.model.name) + f"{version}-"
+        prefix = naming.importance_prefix(self.model.name, version)
         for item in s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", ()):
             return Importance.from_json(s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read())
         return None

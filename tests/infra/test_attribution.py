@@ -15,7 +15,7 @@ def test_it_can_be_left_out_whole(synthesize: Synthesizer) -> None:
     # then
     assert f"{MODEL}--attribution" not in machines(template)
     assert "attribution/" not in json.dumps(template)
-    assert "importance/" not in json.dumps(template)
+    assert "/importance-" not in json.dumps(template)
     names = {alarm["Properties"]["AlarmName"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()}
     assert naming.alarm(MODEL, AlarmKind.ATTRIBUTION_DRIFT) not in names
 

@@ -156,7 +156,7 @@ def test_a_window_waits_for_a_baseline_that_nobody_has_asked_yet(s3: Any) -> Non
     first, second = found(s3, SCHEDULED), found(s3, SCHEDULED)
     # then
     assert first["more"]
-    assert "importance/" in first["stored"]
+    assert "/importance-" in first["stored"]
     assert not second["more"]
     assert "findings/credit/attribution/2026/11/21/" in second["stored"]
 

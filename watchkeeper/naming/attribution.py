@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from watchkeeper.naming.baselines import baseline_prefix
+
 
 def sample_key(model: str, version: str) -> str:
     """Some of the requests that a version was judged on, which others are compared with."""
-    return f"baselines/{model}/{version}/sample.json"
+    return baseline_prefix(model, version) + "sample.json"
 
 
-def importance_prefix(model: str) -> str:
-    """Prefix of what the model's versions go by."""
-    return f"importance/{model}/"
+def importance_prefix(model: str, version: str) -> str:
+    """Prefix of what a version goes by."""
+    return baseline_prefix(model, version) + "importance-"
 
 
 def importance_key(model: str, version: str, baseline_id: str) -> str:
     """What a version goes by on the rows of one baseline."""
-    return f"{importance_prefix(model)}{version}-{baseline_id}.json"
+    return f"{importance_prefix(model, version)}{baseline_id}.json"
 
 
 def questions_prefix(model: str = "", run: str = "") -> str:
