@@ -50,9 +50,9 @@ class Outcome:
 
     def model_card(self) -> str:
         """The page of the version that serves."""
-        key = naming.card_key(self.stage.model.name, self.stage.serving_version(), "html")
-        body = self.stage.cloud.client("s3").get_object(Bucket=self.stage.bucket, Key=key)["Body"].read()
-        return body.decode()
+        key = naming.card_key(self.stage.model.name, self.stage.serving_version() or naming.FIRST_VERSION, "html")
+        page = self.stage.cloud.client("s3").get_object(Bucket=self.stage.bucket, Key=key)["Body"].read()
+        return str(page, "utf-8")
 
     def _profile(self, baseline: Baseline, findings: Findings) -> Profile:
         hours = int((findings.end - findings.start) / timedelta(hours=1))

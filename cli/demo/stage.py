@@ -13,6 +13,7 @@ from cli.demo.traffic import Traffic
 from cli.demo.world import World
 from localcloud.client import LocalCloud
 from watchkeeper import naming
+from watchkeeper.attribution import Importance
 from watchkeeper.aws.looks import PERFORMANCE
 from watchkeeper.config import ModelConfig
 from watchkeeper.errors import WatchkeeperError
@@ -127,8 +128,16 @@ class Stage:
         )
         return next((look for look in looks if look.performance.labelled), None)
 
+    def importance(self, version: str) -> Importance | None:
+        """What a version goes by on its baseline; None while nobody knows."""
+        s3 = self.cloud.client("s3")
+        prefix = naming.importance_prefix(self.model.name, version)
+        for item in s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", ()):
+            return Importance.from_json(s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read())
+        return None
+
     def start(self, machine: str, **machine_input: Any) -> str:
-        """Start a state machine ("Onboarding", "Retraining", "Rollout", "Rollback"); returns the execution's ARN."""
+        """Start a state machine ("Onboarding", "Retraining", "Rollout", …); returns the execution's ARN."""
         answer = self.cloud.client("stepfunctions").start_execution(
             stateMachineArn=self.outputs[f"{machine}MachineArn"], input=json.dumps(machine_input)
         )

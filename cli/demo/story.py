@@ -19,14 +19,20 @@ from cli.console import console, note, step
 from cli.demo.outcome import CHANGED, FLAWED, HEALTHY, RECOVERED, Outcome
 from cli.demo.stage import DemoError, Stage
 from cli.demo.world import World
+from cli.explain import Explainer
 from cli.project import synthesize
 from localcloud.client import LocalCloud
 from watchkeeper import naming
+from watchkeeper.attribution import text
+from watchkeeper.attribution.wording import percent
 from watchkeeper.config import ModelConfig
 from watchkeeper.naming import AlarmKind
 
 FLAW = {"standardise": "adaptive"}
 """The flaw of the version that must be rolled back: see examples/credit/README.md."""
+
+SHOWN, BAR = 8, 40
+"""Features whose importance is shown, and signs of a bar of all of it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,9 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         outcome = Outcome(stage)
         deploy(stage, model_file, home, artefact)
         establish_baseline(stage)
+        goes_by(stage)
         healthy(stage, script)
+        explain(stage)
         outcome.mark(HEALTHY)
         if drift(stage, script):
             live_on(stage, script)
@@ -115,6 +123,32 @@ def establish_baseline(stage: Stage) -> None:
         finish(stage, execution, "Onboarding")
     if stage.serving_version() != "v1":
         raise DemoError(f"Version v1 should be on record as serving, but {stage.serving_version()} is.")
+
+
+def goes_by(stage: Stage) -> None:
+    """The attribution machine asks the version what it goes by, as soon as it serves."""
+    with step("Asking what version v1 goes by (Step Functions, a batch transform)"):
+        for _ in range(60):
+            if (importance := stage.importance("v1")) is not None:
+                break
+            stage.cloud.advance(timedelta(minutes=1))
+    if importance is None:
+        raise DemoError("After an hour nobody knows what version v1 goes by.")
+    for each in importance.ranking()[:SHOWN]:
+        note(f"{each.feature:<16} {percent(each.share):>6}  {'█' * round(BAR * each.share)}")
+
+
+def explain(stage: Stage) -> None:
+    """One prediction explained, as `watchkeeper explain` does it."""
+    explainer = Explainer(stage.model, stage.outputs, stage.cloud.client)
+    identity = next(iter(stage.traffic.unlabelled))
+    with step(f"Explaining a prediction: watchkeeper explain {stage.model.name} {identity}"):
+        found = explainer.find(identity, stage.cloud.now())
+        execution = explainer.start(found, row=1)
+        finish(stage, execution, "Attribution")
+        ended = stage.cloud.client("stepfunctions").describe_execution(executionArn=execution)
+        told = explainer.read(ended, found)
+    console.print(text(told), soft_wrap=True, markup=False)
 
 
 def healthy(stage: Stage, script: Script) -> None:

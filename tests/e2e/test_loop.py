@@ -17,6 +17,8 @@ from cli.project import synthesize
 from tests.e2e import audit
 from tests.e2e.conftest import changed_model
 from watchkeeper import naming
+from watchkeeper.attribution import AttributionLook, Verdict
+from watchkeeper.aws.looks import ATTRIBUTION
 from watchkeeper.naming import AlarmKind
 
 pytestmark = pytest.mark.e2e
@@ -32,12 +34,35 @@ def test_healthy_traffic_raises_no_alarm(stage: Stage) -> None:
     assert stage.messages("alarm") == []
 
 
+def test_what_the_version_goes_by_is_known_as_soon_as_it_serves(stage: Stage) -> None:
+    # when
+    story.goes_by(stage)
+    # then
+    importance = stage.importance("v1")
+    assert importance is not None
+    assert importance.total == 200
+    ranking = [each.feature for each in importance.ranking()]
+    assert set(ranking[:2]) == {"debt_to_income", "income"}
+    assert ranking[-1] == "gender"  # which the example's model does not go by
+
+
+def test_a_prediction_is_explained_from_its_id(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    # when
+    story.explain(stage)
+    # then
+    printed = capsys.readouterr().out
+    assert "on average, and what this row adds" in printed
+    assert "debt_to_income" in printed
+    assert "when served" not in printed  # the version answers as it did
+
+
 def test_drift_raises_the_alarm_and_one_message_that_names_the_features(stage: Stage) -> None:
     # when
     story.drift(stage, SCRIPT)
     # then
     (message,) = [m for m in stage.messages("alarm") if "drift" in m["detail"]["subject"]]
     assert "income" in message["detail"]["subject"] + message["detail"]["body"]
+    assert "of what moves predictions)" in " ".join(message["detail"]["body"].split())
     assert stage.serving_version() == "v1"
 
 
@@ -145,6 +170,20 @@ def test_how_good_predictions_were_is_told_by_the_labels(stage: Stage) -> None:
     assert look.performance.labelled > 500
     assert look.primary.value is not None
     assert look.primary.value > 0.6
+
+
+def test_the_version_that_took_over_goes_by_what_it_went_by_on_its_own_baseline(stage: Stage) -> None:
+    # when
+    at = stage.cloud.now()
+    story.finish(stage, stage.start("Attribution", scheduled_time=at.isoformat()), "Attribution")
+    # then
+    stored = naming.findings_key(stage.model.name, ATTRIBUTION, at)
+    body = stage.cloud.client("s3").get_object(Bucket=stage.bucket, Key=stored)["Body"].read()
+    look = AttributionLook.from_json(body)
+    assert (look.version, look.findings.verdict) == ("v2", Verdict.NO_DRIFT)
+    assert look.findings.rows > 100
+    assert look.findings.ndcg > 0.95
+    assert stage.alarm_state(AlarmKind.ATTRIBUTION_DRIFT) == "OK"
 
 
 def test_afterwards_no_lock_is_left_no_call_was_denied_and_nothing_failed_behind_the_scenes(stage: Stage) -> None:

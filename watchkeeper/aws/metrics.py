@@ -26,6 +26,7 @@ _UNITS = {
     Metric.ESTIMATED_PERFORMANCE: "None",
     Metric.ESTIMATED_FALL: "None",
     Metric.ESTIMATE_ERROR: "None",
+    Metric.ATTRIBUTION_NDCG: "None",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from watchkeeper.message.alarms import (
     AlarmChange,
+    AttributionEvidence,
     EstimateEvidence,
     Evidence,
     PerformanceEvidence,
@@ -22,6 +23,7 @@ from watchkeeper.message.texts import SEVERITIES
 __all__ = [
     "SEVERITIES",
     "AlarmChange",
+    "AttributionEvidence",
     "EstimateEvidence",
     "Evidence",
     "Kind",

@@ -40,6 +40,8 @@ class Metric(StrEnum):
     ESTIMATED_PERFORMANCE = "EstimatedPerformance"
     ESTIMATED_FALL = "EstimatedFall"
     ESTIMATE_ERROR = "EstimateError"
+    ATTRIBUTION_NDCG = "AttributionNdcg"
+    ATTRIBUTION_DRIFT = "AttributionDrift"
 
 
 class AlarmKind(StrEnum):
@@ -56,6 +58,7 @@ class AlarmKind(StrEnum):
     CONCEPT_DRIFT = "concept-drift"
     ESTIMATED_PERFORMANCE = "estimated-performance"
     UNUSABLE_LABELS = "unusable-labels"
+    ATTRIBUTION_DRIFT = "attribution-drift"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
     MONITOR_ERRORS = "monitor-errors"
