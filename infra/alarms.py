@@ -34,13 +34,20 @@ class Watched:
     Attributes
     ----------
     functions : that run by themselves; when one fails that a machine calls, the machine fails
+    monitors : that look at windows on a schedule
     deciders : that machines call
     """
 
     functions: Sequence[str]
+    monitors: Sequence[str]
     deciders: Sequence[str]
     machines: Mapping[str, str]
     dead_letter_queues: Sequence[str]
+
+    @property
+    def all_functions(self) -> list[str]:
+        """All of them."""
+        return [*self.functions, *self.monitors, *self.deciders]
 
 
 @dataclass(frozen=True)
@@ -282,6 +289,12 @@ def _of_workings(metrics: ModelMetrics, watched: Watched) -> dict[AlarmKind, Def
             metrics.total("AWS/Lambda", "FunctionName", ["Errors"], watched.functions, "Sum"),
             FUNCTION_ERRORS_IN_PERIOD,
             "Read the logs under /watchkeeper/ of the function that fails.",
+            inclusive=True,
+        ),
+        AlarmKind.MONITOR_ERRORS: Definition(
+            metrics.total("AWS/Lambda", "FunctionName", ["Errors"], watched.monitors, "Sum"),
+            FUNCTION_ERRORS_IN_PERIOD,
+            "Read the logs under /watchkeeper/ of the monitor that fails: until it is mended, its last verdict stands.",
             inclusive=True,
         ),
         AlarmKind.AUTOMATION_FAILED: Definition(

@@ -46,7 +46,7 @@ class Dashboard(Construct):
                 [
                     _graph(
                         "Errors of functions",
-                        *_each("AWS/Lambda", "FunctionName", "Errors", [*watched.functions, *watched.deciders]),
+                        *_each("AWS/Lambda", "FunctionName", "Errors", watched.all_functions),
                     ),
                     _graph(
                         "Executions that failed",

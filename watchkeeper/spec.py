@@ -240,6 +240,25 @@ class Attached:
 
 
 @dataclass(frozen=True)
+class Card:
+    """What a person says of the model, for its model cards; the rest of a card is measured.
+
+    Attributes
+    ----------
+    risk : High, Medium, Low or Unknown
+    """
+
+    description: str = ""
+    owner: str = ""
+    purpose: str = ""
+    intended_uses: str = ""
+    risk: str = "Unknown"
+    risk_explained: str = ""
+    ethical_considerations: str = ""
+    caveats: str = ""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One model, as its functions and jobs see it."""
 
@@ -257,6 +276,7 @@ class ModelSpec:
     quality: QualityMonitor = QualityMonitor()
     labelling: Labelling = Labelling()
     performance: PerformanceMonitor = PerformanceMonitor()
+    card: Card = Card()
     estimated_performance: EstimateMonitor = EstimateMonitor()
 
     @property

@@ -14,6 +14,7 @@ from tests.support import capture_record, label_record, model_spec
 from watchkeeper import naming
 from watchkeeper.capture import PREDICTED_SCORE, CaptureReader
 from watchkeeper.estimation import Estimator
+from watchkeeper.lineage import Lineage
 from watchkeeper.outcomes import OutcomeBaseline
 from watchkeeper.performance import measure
 from watchkeeper.profile import Baseline, CategoryProfile, NumberProfile
@@ -160,6 +161,10 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     verification = json.loads(s3.get_object(Bucket=BUCKET, Key=naming.verification_key("credit", "v1"))["Body"].read())
     assert [item["body"] for item in verification["requests"]] == requests[:20]
     assert verification["responses"] == answers[:20]
+    # and it is on record where the version comes from
+    lineage = Lineage.from_json(s3.get_object(Bucket=BUCKET, Key=naming.lineage_key("credit", "v1"))["Body"].read())
+    assert lineage.data == f"s3://{BUCKET}/{prefix}"
+    assert (lineage.manifest.holdout_rows, lineage.gate) == (750, None)
 
 
 def test_a_file_without_the_label_is_refused_with_its_name(s3, run_job):

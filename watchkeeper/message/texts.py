@@ -138,10 +138,18 @@ TEXTS: Mapping[AlarmKind, Text] = {
     AlarmKind.FUNCTION_ERRORS: Text(
         Severity.WARNING,
         "functions fail",
-        "Functions that watch {model} end in errors.",
+        "Functions that carry {model}'s captures, labels, cards and messages end in errors.",
         "A fault in a function, a permission that it lacks, or a service that did not answer.",
         "Failed work is tried again, then goes to a dead-letter queue. " + _PIPELINE,
         "Read the functions' logs. If it goes on, look into the dead-letter queues too.",
+    ),
+    AlarmKind.MONITOR_ERRORS: Text(
+        Severity.WARNING,
+        "monitors fail",
+        "Functions that look at the windows of {model} end in errors: what its other alarms say may be old.",
+        "A fault in a monitor, a permission that it lacks, or a service that did not answer.",
+        "A look that failed is tried again, then goes to a dead-letter queue. The next look is taken all the same.",
+        "Read the monitors' logs. Until they are mended, their last verdicts stand.",
     ),
     AlarmKind.AUTOMATION_FAILED: Text(
         Severity.CRITICAL,

@@ -58,6 +58,7 @@ class AlarmKind(StrEnum):
     UNUSABLE_LABELS = "unusable-labels"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
+    MONITOR_ERRORS = "monitor-errors"
     AUTOMATION_FAILED = "automation-failed"
     SERVER_ERRORS = "server-errors"
     ATTENTION = "attention"
@@ -106,3 +107,8 @@ def layer_parameter(layer: str) -> str:
 def predictions_table(model: str) -> str:
     """Name of the Glue table of the curated predictions."""
     return f"{model.replace('-', '_')}_predictions"
+
+
+def model_card(model: str, version: str) -> str:
+    """Name of a version's card among SageMaker's model cards."""
+    return f"{model}--{version}"
