@@ -42,9 +42,12 @@ class OutcomeHours:
 
     def window(self, baseline: OutcomeBaseline, starts: Iterable[datetime]) -> Outcomes:
         """The outcomes of a version's rows of these hours (starts of UTC hours)."""
+        return merge_all(self.parts(baseline, starts), Outcomes.empty(baseline.binning))
+
+    def parts(self, baseline: OutcomeBaseline, starts: Iterable[datetime]) -> Iterator[Outcomes]:
+        """The same, hour by hour, as far as there are any."""
         keys = (self._key(baseline, Hour(start, baseline.version)) for start in starts)
-        read = (Outcomes.from_json(data, baseline.binning) for data in self.hours.store.get_many(keys))
-        return merge_all(read, Outcomes.empty(baseline.binning))
+        return (Outcomes.from_json(data, baseline.binning) for data in self.hours.store.get_many(keys))
 
     def baseline(self, version: str) -> OutcomeBaseline | None:
         """A version's baseline of outcomes; None when it has none."""
