@@ -70,7 +70,7 @@ class ModelStack(cdk.Stack):
         capture = Capture(self, context, jobs.backfill)
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
-        labelling = Labelling(self, context, state, schedules, undelivered)
+        labelling = Labelling(self, context, state, jobs.join, schedules, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
