@@ -31,9 +31,12 @@ from glue_jobs.reference import Run, Task
 from watchkeeper import jsonio, naming
 from watchkeeper.aws import label_values
 from watchkeeper.aws.deployed import store
+from watchkeeper.aws.store import Store
 from watchkeeper.capture import Block
 from watchkeeper.drift import Calibration
 from watchkeeper.errors import BaselineError
+from watchkeeper.gates import GateResult
+from watchkeeper.lineage import Lineage
 from watchkeeper.profile import Baseline, Binning, Observer, Profile
 from watchkeeper.profile.profile import rebased
 from watchkeeper.spec import InputFormat, ModelSpec, deployed_spec
@@ -79,9 +82,12 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    outcomes = labelled.outcomes(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
-    data.put(naming.outcome_baseline_key(spec.name, version), outcomes.to_json())
+    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    if judged.estimator is not None:
+        data.put(naming.estimator_key(spec.name, version), judged.estimator.to_json())
+    data.put(naming.outcome_baseline_key(spec.name, version), judged.outcomes.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
+    data.put(naming.lineage_key(spec.name, version), _lineage(spec, data, version, run, manifest, created).to_json())
     data.put(naming.baseline_key(spec.name, version), baseline.to_json())  # last: it starts the profiling
 
 
@@ -175,6 +181,14 @@ def _taken(block: Block, places: NDArray[np.intp]) -> Block:
     features = {name: taken(column, places) for name, column in block.features.items()}
     predictions = {n: taken(column, places) if len(column) else column for n, column in block.predictions.items()}
     return Block(len(places), features, predictions)
+
+
+def _lineage(spec: ModelSpec, data: Store, version: str, run: Run, manifest: Manifest, created: datetime) -> Lineage:
+    """Where the version comes from; what a first version replaces, nobody has judged."""
+    judged = data.get(naming.gate_key(spec.name, run.name))
+    verdict = None if judged is None else GateResult.from_json(judged)
+    place = f"s3://{data.bucket}/{naming.run_prefix(spec.name, run.name)}"
+    return Lineage(version, run.name, place, created, manifest, verdict)
 
 
 def _verification(spec: ModelSpec, holdout: Sequence[Task]) -> bytes:

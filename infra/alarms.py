@@ -34,13 +34,20 @@ class Watched:
     Attributes
     ----------
     functions : that run by themselves; when one fails that a machine calls, the machine fails
+    monitors : that look at windows on a schedule
     deciders : that machines call
     """
 
     functions: Sequence[str]
+    monitors: Sequence[str]
     deciders: Sequence[str]
     machines: Mapping[str, str]
     dead_letter_queues: Sequence[str]
+
+    @property
+    def all_functions(self) -> list[str]:
+        """All of them."""
+        return [*self.functions, *self.monitors, *self.deciders]
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class ModelMetrics:
     def __init__(self, context: ModelContext) -> None:
         self._context = context
         self.reckoning = cdk.Duration.seconds(int(context.config.monitors.performance.every.total_seconds()))
+        self.estimating = cdk.Duration.seconds(int(context.config.monitors.estimated_performance.every.total_seconds()))
         self.join = cdk.Duration.seconds(int(context.config.labels.every.total_seconds()))
         self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
 
@@ -144,6 +152,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
         **_of_labels(metrics),
+        **_of_estimates(metrics),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
     }
@@ -228,6 +237,19 @@ def _of_labels(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
     }
 
 
+def _of_estimates(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """An alarm over what is to be expected before labels come; while nothing can be said, the last verdict holds."""
+    return {
+        AlarmKind.ESTIMATED_PERFORMANCE: Definition(
+            metrics.of(Metric.ESTIMATED_FALL, "Maximum", metrics.estimating),
+            0,
+            "Look at the newest look at estimated performance under findings/: which metrics are estimated to have "
+            "fallen, and which features moved? Ask for labels of some of these rows first.",
+            missing=cloudwatch.TreatMissingData.IGNORE,
+        ),
+    }
+
+
 def _of_captures(metrics: ModelMetrics, *, missed: bool) -> dict[AlarmKind, Definition]:
     quarter = cdk.Duration.minutes(15)
     unreadable = Definition(
@@ -267,6 +289,12 @@ def _of_workings(metrics: ModelMetrics, watched: Watched) -> dict[AlarmKind, Def
             metrics.total("AWS/Lambda", "FunctionName", ["Errors"], watched.functions, "Sum"),
             FUNCTION_ERRORS_IN_PERIOD,
             "Read the logs under /watchkeeper/ of the function that fails.",
+            inclusive=True,
+        ),
+        AlarmKind.MONITOR_ERRORS: Definition(
+            metrics.total("AWS/Lambda", "FunctionName", ["Errors"], watched.monitors, "Sum"),
+            FUNCTION_ERRORS_IN_PERIOD,
+            "Read the logs under /watchkeeper/ of the monitor that fails: until it is mended, its last verdict stands.",
             inclusive=True,
         ),
         AlarmKind.AUTOMATION_FAILED: Definition(

@@ -12,9 +12,11 @@ from constructs import Construct
 from infra.alarms import Alarms, Watched
 from infra.attachment import Attachment
 from infra.capture import Capture
+from infra.cards import Cards
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
+from infra.estimation import Estimation
 from infra.feedback import Feedback
 from infra.labelling import Labelling
 from infra.machines import Machines
@@ -71,6 +73,8 @@ class ModelStack(cdk.Stack):
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, state, jobs.join, schedules, undelivered)
+        estimation = Estimation(self, context, state, schedules, undelivered)
+        cards = Cards(self, context, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -81,16 +85,10 @@ class ModelStack(cdk.Stack):
         triggers = Triggers(self, context, machines, undelivered)
 
         # What watches over all of these.
-        working = (
-            capture.function,
-            monitors.drift,
-            monitors.quality,
-            labelling.join,
-            labelling.performance,
-            notifications.notify,
-        )
+        working = [capture.function, labelling.join, cards.function, notifications.notify]
         watched = Watched(
             functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
+            monitors=[f.name for f in (monitors.drift, monitors.quality, labelling.performance, estimation.function)],
             deciders=[f.name for f in deciders.all],
             machines={name: machine.arn for name, machine in machines.by_name.items()},
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],

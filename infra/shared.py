@@ -18,7 +18,7 @@ from watchkeeper.config import ModelConfig
 from watchkeeper.spec import ModelSpec
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
-LAYERS = ("core", "analysis", "parser")
+LAYERS = ("core", "analysis", "parser", "page")
 GLUE_DATABASE = "watchkeeper"
 GLUE_SECURITY = "watchkeeper"
 EXPORTS = {name: f"Watchkeeper-{name}" for name in ("DataBucketName", "KeyArn", "WarningTopicArn", "CriticalTopicArn")}

@@ -24,7 +24,7 @@ LOCK = ROOT / "requirements.txt"
 BUILD = ROOT / "build"
 LAMBDA_PYTHON, LAMBDA_PLATFORM = "3.13", "aarch64-manylinux_2_34"
 HOST_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-FUNCTIONS = (("core", "analysis"), ("core", "parser"))
+FUNCTIONS = (("core", "analysis"), ("core", "parser"), ("core", "page"))
 """Layers that functions have together."""
 LIMIT_MB = 210
 IMPORTED = {"parser": ("pyarrow.csv", "pyarrow.parquet")}

@@ -7,12 +7,13 @@ when its gain is at least the minimum, and the lower confidence bound of the gai
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper import jsonio
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import Gate
 
@@ -48,6 +49,21 @@ class GateResult:
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> GateResult:
+        """Read a verdict as it is stored, beside what else is said of the run.
+
+        Raises
+        ------
+        DatasetError
+            The text is no verdict.
+        """
+        try:
+            document = jsonio.loads(text)
+            return cls(**{field.name: document[field.name] for field in fields(cls)})
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatasetError(f"The gate's verdict cannot be read ({error!r}): run the retraining again.") from error
 
 
 def roc_auc(labels: Values, scores: Values, draws: Draws) -> Values:

@@ -160,6 +160,17 @@ class PerformanceMonitor:
 
 
 @dataclass(frozen=True)
+class EstimateMonitor:
+    """The monitor of estimated performance: the predictions of `window_hours` before each look, labelled or not."""
+
+    schedule: str = "rate(1 hour)"
+    looks_per_month: float = 730.0
+    window_hours: int = 24
+    false_alarms_per_month: float = 1.0
+    minimum_rows: int = 200
+
+
+@dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
@@ -229,6 +240,25 @@ class Attached:
 
 
 @dataclass(frozen=True)
+class Card:
+    """What a person says of the model, for its model cards; the rest of a card is measured.
+
+    Attributes
+    ----------
+    risk : High, Medium, Low or Unknown
+    """
+
+    description: str = ""
+    owner: str = ""
+    purpose: str = ""
+    intended_uses: str = ""
+    risk: str = "Unknown"
+    risk_explained: str = ""
+    ethical_considerations: str = ""
+    caveats: str = ""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One model, as its functions and jobs see it."""
 
@@ -246,6 +276,8 @@ class ModelSpec:
     quality: QualityMonitor = QualityMonitor()
     labelling: Labelling = Labelling()
     performance: PerformanceMonitor = PerformanceMonitor()
+    card: Card = Card()
+    estimated_performance: EstimateMonitor = EstimateMonitor()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:

@@ -33,7 +33,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         answer_numbers(spec, labels, _answers(spec, event["challenger"], len(labels))),
         seed=int(run, 16) if _is_hexadecimal(run) else 0,
     ).to_dict()
-    data.put(prefix + "gate.json", jsonio.dumps({**result, "run": run, "at": event["now"]}))
+    data.put(naming.gate_key(spec.name, run), jsonio.dumps({**result, "run": run, "at": event["now"]}))
     logger.info("Judged", passed=result["passed"], reason=result["reason"])
     return result
 

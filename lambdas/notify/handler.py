@@ -12,9 +12,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_findings, newest_performance, newest_quality
+from watchkeeper.aws.looks import newest_estimate, newest_findings, newest_performance, newest_quality
 from watchkeeper.message import (
     AlarmChange,
+    EstimateEvidence,
     Evidence,
     Kind,
     Message,
@@ -73,7 +74,7 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
 
 def _evidence(
     spec: ModelSpec, kind: AlarmKind, at: datetime
-) -> Evidence | QualityEvidence | PerformanceEvidence | None:
+) -> Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | None:
     store = deployed.store()
     if kind in _QUALITY:
         found = newest_quality(store, spec.name, at)
@@ -81,6 +82,9 @@ def _evidence(
     if kind in _PERFORMANCE:
         look = newest_performance(store, spec.name, at)
         return look and PerformanceEvidence(look[1], f"s3://{store.bucket}/{look[0]}")
+    if kind is AlarmKind.ESTIMATED_PERFORMANCE:
+        estimate = newest_estimate(store, spec.name, at)
+        return estimate and EstimateEvidence(estimate[1], f"s3://{store.bucket}/{estimate[0]}")
     if kind not in _EVIDENT:
         return None
     newest = newest_findings(store, spec.name, at)

@@ -176,6 +176,7 @@ _SAGEMAKER = {
     "ModelPackageGroupName": "model-package-group/",
     "ModelPackageName": "model-package/",
     "ModelPackageArn": "",
+    "ModelCardName": "model-card/",
 }
 
 

@@ -6,6 +6,7 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from localcloud.cloud import Cloud
 from localcloud.operations import answer
+from localcloud.sagemaker.cards import ModelCards
 from localcloud.sagemaker.endpoints import Endpoints
 from localcloud.sagemaker.registry import Registry
 from localcloud.sagemaker.resources import Configs, Models, Tags
@@ -29,6 +30,7 @@ def install(cloud: Cloud) -> None:
         endpoints,
         TrainingJobs(cloud, tags),
         TransformJobs(cloud, models, tags),
+        ModelCards(cloud),
     )
     for part in parts:
         answer(SageMakerResponse, "sagemaker", part.handlers())

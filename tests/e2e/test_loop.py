@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -81,6 +82,26 @@ def test_labels_are_joined_with_the_rows_that_were_answered(stage: Stage) -> Non
         Statistics=["Sum"],
     )
     assert sum(point["Sum"] for point in told["Datapoints"]) == len(labelled)
+
+
+def test_each_version_has_a_card_that_says_how_good_it_is_and_where_it_comes_from(stage: Stage) -> None:
+    for version, judged_by in (("v1", "random"), ("v2", "recent")):
+        # when
+        shown = stage.cloud.client("sagemaker").describe_model_card(
+            ModelCardName=naming.model_card(stage.model.name, version)
+        )
+        # then
+        assert shown["ModelCardStatus"] == "Approved"
+        card = json.loads(shown["Content"])
+        assert judged_by in card["training_details"]["training_observations"]
+        measured = {each["name"]: each for each in card["evaluation_details"]}
+        metrics = {each["name"]: each["value"] for each in measured["Performance"]["metric_groups"][0]["metric_data"]}
+        assert 0.6 < metrics["roc_auc"] < 1
+        assert ("Against the version before" in measured) == (version == "v2")
+        page = stage.cloud.client("s3").get_object(
+            Bucket=stage.bucket, Key=naming.card_key(stage.model.name, version, "html")
+        )
+        assert card["model_overview"]["model_owner"].split(" <")[0] in page["Body"].read().decode()
 
 
 def test_cdk_deploy_keeps_the_version_and_a_changed_setting_reaches_it(stage: Stage, tmp_path: Path) -> None:

@@ -99,13 +99,20 @@ def test_the_alarm_over_functions_and_machines_covers_them_all(shipped: Assembly
     template = shipped.model()
     dimension = {
         kind: {text(m["Dimensions"][0]["Value"]) for m in metrics(alarms(template)[naming.alarm(MODEL, kind)])}
-        for kind in (AlarmKind.FUNCTION_ERRORS, AlarmKind.AUTOMATION_FAILED, AlarmKind.DEAD_LETTERS)
+        for kind in (
+            AlarmKind.FUNCTION_ERRORS,
+            AlarmKind.MONITOR_ERRORS,
+            AlarmKind.AUTOMATION_FAILED,
+            AlarmKind.DEAD_LETTERS,
+        )
     }
     # then
     deciders = {name for name in functions(template) if name.startswith("<Deciders")}
     called = " ".join(map(str, machines(template).values()))
     assert all(f"{name[:-1]}.Arn>" in called for name in deciders)  # whose failures are their machines'
-    assert dimension[AlarmKind.FUNCTION_ERRORS] == functions(template) - deciders
+    working, monitoring = dimension[AlarmKind.FUNCTION_ERRORS], dimension[AlarmKind.MONITOR_ERRORS]
+    assert working | monitoring == functions(template) - deciders
+    assert not working & monitoring
     assert len(dimension[AlarmKind.AUTOMATION_FAILED]) == len(machines(template))
     dead = {
         text(q["Properties"]["RedrivePolicy"]["deadLetterTargetArn"])
@@ -233,7 +240,7 @@ def test_what_runs_by_the_clock_is_told_the_time_for_which_it_was_scheduled(ship
     # given
     targets = [s["Properties"]["Target"] for s in of_type(shipped.model(), "AWS::Scheduler::Schedule").values()]
     # then
-    assert len(targets) == 4
+    assert len(targets) == 5
     for target in targets:
         assert json.loads(target["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
         assert target["DeadLetterConfig"]["Arn"]

@@ -130,7 +130,7 @@ def test_an_archive_holds_the_code_and_the_model_but_nothing_that_needs_pydantic
     archive = archives.stage_archive(model, tmp_path)
     # then
     files = {path.relative_to(archive).as_posix() for path in archive.rglob("*") if path.is_file()}
-    assert {"watchkeeper/naming.py", "lambdas/notify/handler.py", "glue_jobs/build_baseline.py"} <= files
+    assert {"watchkeeper/naming/__init__.py", "lambdas/notify/handler.py", "glue_jobs/build_baseline.py"} <= files
     assert not [file for file in files if "config" in file or "__pycache__" in file]
     assert not stale.exists()
     assert ModelSpec.from_json((archive / "watchkeeper_model" / "model.json").read_bytes()) == model.spec()

@@ -115,3 +115,25 @@ def test_tags_are_kept_for_every_resource(found: Embedded) -> None:
         found.cloud.clock.now() - timedelta(days=1)
         < client.describe_model_package_group(ModelPackageGroupName="group")["CreationTime"]
     )
+
+
+def test_a_model_card_keeps_its_versions_and_takes_content_and_status_one_at_a_time(found: Embedded) -> None:
+    # given
+    client = found.cloud.client("sagemaker")
+    client.create_model_card(ModelCardName="group--v1", Content='{"a": 1}', ModelCardStatus="Draft")
+    # when
+    client.update_model_card(ModelCardName="group--v1", Content='{"a": 2}')
+    client.update_model_card(ModelCardName="group--v1", ModelCardStatus="Approved")
+    # then
+    newest = client.describe_model_card(ModelCardName="group--v1")
+    assert (newest["Content"], newest["ModelCardStatus"], newest["ModelCardVersion"]) == ('{"a": 2}', "Approved", 3)
+    first = client.describe_model_card(ModelCardName="group--v1", ModelCardVersion=1)
+    assert (first["Content"], first["ModelCardStatus"]) == ('{"a": 1}', "Draft")
+    with pytest.raises(ClientError, match="cannot be changed in one call"):
+        client.update_model_card(ModelCardName="group--v1", Content="{}", ModelCardStatus="Draft")
+    with pytest.raises(ClientError, match="at most 100000"):
+        client.update_model_card(ModelCardName="group--v1", Content=f'{{"a": "{"x" * 100_000}"}}')
+    with pytest.raises(client.exceptions.ConflictException):
+        client.create_model_card(ModelCardName="group--v1", Content="{}", ModelCardStatus="Draft")
+    with pytest.raises(client.exceptions.ResourceNotFound):
+        client.describe_model_card(ModelCardName="group--v2")

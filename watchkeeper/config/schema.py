@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from watchkeeper import spec
+from watchkeeper.config.card import Card
 from watchkeeper.config.durations import Duration, render_duration
 from watchkeeper.config.labels import Label, Labels
 from watchkeeper.config.monitors import Monitors
@@ -270,6 +271,7 @@ class ModelConfig(Section):
     labels: Labels = Labels()
     baseline: Baseline = Baseline()
     monitors: Monitors = Monitors()
+    card: Card = Card()
     alerts: tuple[Subscriber, ...] = ()
     retraining: Retraining = Retraining()
     rollout: Rollout = Rollout()
@@ -373,6 +375,8 @@ class ModelConfig(Section):
             quality=self.monitors.data_quality.spec(),
             labelling=self.labels.spec(),
             performance=self.monitors.performance.spec(),
+            card=self.card.spec(self.description),
+            estimated_performance=self.monitors.estimated_performance.spec(),
         )
 
 

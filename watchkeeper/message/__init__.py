@@ -7,7 +7,14 @@ a message loads what it tells of.
 
 from __future__ import annotations
 
-from watchkeeper.message.alarms import AlarmChange, Evidence, PerformanceEvidence, QualityEvidence, alarm_message
+from watchkeeper.message.alarms import (
+    AlarmChange,
+    EstimateEvidence,
+    Evidence,
+    PerformanceEvidence,
+    QualityEvidence,
+    alarm_message,
+)
 from watchkeeper.message.layout import Kind, Message, Severity
 from watchkeeper.message.machines import Notice, machine_message
 from watchkeeper.message.texts import SEVERITIES
@@ -15,6 +22,7 @@ from watchkeeper.message.texts import SEVERITIES
 __all__ = [
     "SEVERITIES",
     "AlarmChange",
+    "EstimateEvidence",
     "Evidence",
     "Kind",
     "Message",

@@ -107,6 +107,16 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "The version goes on serving. Nothing is changed by itself.",
         "Look at where labels differ from what was to be expected. If they are right, retrain on recent labels.",
     ),
+    AlarmKind.ESTIMATED_PERFORMANCE: Text(
+        Severity.WARNING,
+        "performance probably fell",
+        "The predictions of {model} are estimated to be worse than when its version was judged. Their labels have not "
+        "come: this is what scores and features say, if labels follow them as ever.",
+        "Requests have moved to where the model is less sure, or errs more.",
+        "The version goes on serving. What is true will be known by the performance monitor when labels come.",
+        "Look at the newest findings of the drift monitor: which features moved, and is it a fault at their source? "
+        "Ask for labels of some of these rows before those of others; retrain when they confirm it.",
+    ),
     AlarmKind.UNUSABLE_LABELS: Text(
         Severity.WARNING,
         "labels cannot be used",
@@ -128,10 +138,18 @@ TEXTS: Mapping[AlarmKind, Text] = {
     AlarmKind.FUNCTION_ERRORS: Text(
         Severity.WARNING,
         "functions fail",
-        "Functions that watch {model} end in errors.",
+        "Functions that carry {model}'s captures, labels, cards and messages end in errors.",
         "A fault in a function, a permission that it lacks, or a service that did not answer.",
         "Failed work is tried again, then goes to a dead-letter queue. " + _PIPELINE,
         "Read the functions' logs. If it goes on, look into the dead-letter queues too.",
+    ),
+    AlarmKind.MONITOR_ERRORS: Text(
+        Severity.WARNING,
+        "monitors fail",
+        "Functions that look at the windows of {model} end in errors: what its other alarms say may be old.",
+        "A fault in a monitor, a permission that it lacks, or a service that did not answer.",
+        "A look that failed is tried again, then goes to a dead-letter queue. The next look is taken all the same.",
+        "Read the monitors' logs. Until they are mended, their last verdicts stand.",
     ),
     AlarmKind.AUTOMATION_FAILED: Text(
         Severity.CRITICAL,

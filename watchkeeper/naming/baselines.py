@@ -10,6 +10,11 @@ def baseline_prefix(model: str, version: str | None = None) -> str:
     return f"baselines/{model}/" + (f"{version}/" if version else "")
 
 
+def version_of(model: str, key: str) -> str:
+    """The version that an object under `baseline_prefix` belongs to."""
+    return key.removeprefix(baseline_prefix(model)).partition("/")[0]
+
+
 def baseline_key(model: str, version: str) -> str:
     """The baseline itself: the binning and the reference profile."""
     return baseline_prefix(model, version) + "baseline.json"
@@ -23,6 +28,31 @@ def calibration_key(model: str, version: str) -> str:
 def outcome_baseline_key(model: str, version: str) -> str:
     """What the labels of the rows say that the version was judged on."""
     return baseline_prefix(model, version) + "outcomes.json"
+
+
+def lineage_key(model: str, version: str) -> str:
+    """Where a version comes from."""
+    return baseline_prefix(model, version) + "lineage.json"
+
+
+def cards_prefix(model: str) -> str:
+    """Prefix of the model's cards."""
+    return f"cards/{model}/"
+
+
+def card_key(model: str, version: str, form: str) -> str:
+    """Where the model card of a version is kept; `form` is `json` or `html`."""
+    return f"{cards_prefix(model)}{version}.{form}"
+
+
+def gate_key(model: str, run: str) -> str:
+    """The gate's verdict over the candidate of one retraining run."""
+    return run_prefix(model, run) + "gate.json"
+
+
+def estimator_key(model: str, version: str) -> str:
+    """What these rows say of performance without labels; a version may have none."""
+    return baseline_prefix(model, version) + "estimator.json"
 
 
 def label_values_key(model: str) -> str:

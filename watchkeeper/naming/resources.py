@@ -37,6 +37,9 @@ class Metric(StrEnum):
     PERFORMANCE = "Performance"
     PERFORMANCE_FALL = "PerformanceFall"
     CONCEPT_DRIFT = "ConceptDrift"
+    ESTIMATED_PERFORMANCE = "EstimatedPerformance"
+    ESTIMATED_FALL = "EstimatedFall"
+    ESTIMATE_ERROR = "EstimateError"
 
 
 class AlarmKind(StrEnum):
@@ -51,9 +54,11 @@ class AlarmKind(StrEnum):
     MISSING_CAPTURE = "missing-capture"
     PERFORMANCE = "performance"
     CONCEPT_DRIFT = "concept-drift"
+    ESTIMATED_PERFORMANCE = "estimated-performance"
     UNUSABLE_LABELS = "unusable-labels"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
+    MONITOR_ERRORS = "monitor-errors"
     AUTOMATION_FAILED = "automation-failed"
     SERVER_ERRORS = "server-errors"
     ATTENTION = "attention"
@@ -102,3 +107,8 @@ def layer_parameter(layer: str) -> str:
 def predictions_table(model: str) -> str:
     """Name of the Glue table of the curated predictions."""
     return f"{model.replace('-', '_')}_predictions"
+
+
+def model_card(model: str, version: str) -> str:
+    """Name of a version's card among SageMaker's model cards."""
+    return f"{model}--{version}"

@@ -1,0 +1,97 @@
+"""Model cards: what is on record of a version, put together, and SageMaker's own copy of its card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from watchkeeper import naming
+from watchkeeper.aws.store import Store
+from watchkeeper.card import Facts, Package
+from watchkeeper.lineage import Lineage
+from watchkeeper.outcomes import OutcomeBaseline
+from watchkeeper.performance import CompareSettings, measure
+from watchkeeper.performance.segments import weakest
+from watchkeeper.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+STATUS = {"Approved": "Approved", "Rejected": "Archived"}
+"""A card's status, by the approval of its version; PendingReview otherwise."""
+_UNKNOWN = ("ResourceNotFound", "ValidationException", "ValidationError")
+_OUR_OWN = ("sagemaker_",)
+"""Beginning of the hyperparameters that are SageMaker's, not the script's."""
+
+
+def known(store: Store, spec: ModelSpec, version: str, package: Package | None, now: datetime) -> Facts:
+    """Everything that is on record of a version."""
+    lineage = store.get(naming.lineage_key(spec.name, version))
+    stored = store.get(naming.outcome_baseline_key(spec.name, version))
+    outcomes = None if stored is None else OutcomeBaseline.from_json(stored).outcomes
+    return Facts(
+        spec=spec,
+        version=version,
+        written=now,
+        package=package,
+        lineage=None if lineage is None else Lineage.from_json(lineage),
+        performance=None if outcomes is None else measure(outcomes),
+        segments=() if outcomes is None else weakest(outcomes, CompareSettings()),
+    )
+
+
+def describe(client: SageMakerClient, packages: str, jobs: str, version: str) -> Package | None:
+    """A version in the registry, with the job that trained it; None when it is not registered.
+
+    Parameters
+    ----------
+    packages : beginning of the ARNs of the model's packages
+    jobs : beginning of the ARNs of the model's training jobs
+    """
+    found = _found(client.describe_model_package, ModelPackageName=f"{packages}/{version.removeprefix('v')}")
+    if found is None:
+        return None
+    container: Mapping[str, Any] = next(iter(found.get("InferenceSpecification", {}).get("Containers", ())), {})
+    run = found.get("CustomerMetadataProperties", {}).get("run", "")
+    name = f"{jobs.rpartition('/')[2]}{run}"
+    job = _found(client.describe_training_job, TrainingJobName=name) if run else None
+    settings = {} if job is None else job.get("HyperParameters", {})
+    return Package(
+        arn=found["ModelPackageArn"],
+        approval=found.get("ModelApprovalStatus", "PendingManualApproval"),
+        created=found["CreationTime"],
+        image=container.get("Image", ""),
+        artefact=container.get("ModelDataUrl", ""),
+        training_job="" if job is None else job["TrainingJobArn"],
+        hyperparameters=tuple(
+            (key, value.strip('"')) for key, value in sorted(settings.items()) if not key.startswith(_OUR_OWN)
+        ),
+    )
+
+
+def publish(client: SageMakerClient, name: str, content: bytes, package: Package | None) -> None:
+    """Have SageMaker show the card, as a new version of it where there is one."""
+    status = STATUS.get(package.approval if package else "", "PendingReview")
+    shown = _found(client.describe_model_card, ModelCardName=name)
+    if shown is None:
+        try:
+            client.create_model_card(ModelCardName=name, Content=content.decode(), ModelCardStatus=status)  # type: ignore[arg-type]  # one of the literals
+        except client.exceptions.ConflictException:  # somebody else was faster
+            client.update_model_card(ModelCardName=name, Content=content.decode())
+        return
+    client.update_model_card(ModelCardName=name, Content=content.decode())
+    if shown["ModelCardStatus"] != status:  # SageMaker takes content and status in calls of their own
+        client.update_model_card(ModelCardName=name, ModelCardStatus=status)  # type: ignore[arg-type]  # the same
+
+
+def _found(call: Any, **names: str) -> dict[str, Any] | None:
+    try:
+        answer: dict[str, Any] = call(**names)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _UNKNOWN:
+            return None
+        raise
+    return answer
