@@ -55,14 +55,15 @@ def file(spark: SparkSession, curated: Curated, hours: Sequence[Unfiled]) -> int
     LabelError
         Others changed an hour every time that it was cut.
     """
-    rows = 0
+    rows: dict[tuple[str, str, str], int] = {}
     for _ in range(_ATTEMPTS):
-        if not hours:
-            return rows
         tasks = [task for hour in hours for task in _tasks(hour)]
-        rows = sum(row["rows"] for row in cut(spark, curated, tasks).collect())
+        for row in cut(spark, curated, tasks).collect() if tasks else ():
+            rows[row["start"], row["version"], row["digits"]] = row["rows"]
         hours = [curated.hours.listed_again(hour) for hour in hours if not _is_sealed(curated.hours, hour)]
-    names = ", ".join(f"{hour.hour.version} {hour.hour.start.isoformat()}" for hour in hours)
+        if not hours:
+            return sum(rows.values())
+    names = ", ".join(f"{hour.hour.start.isoformat()} of {hour.hour.version}" for hour in hours)
     raise LabelError(f"Others changed {names} {_ATTEMPTS} times while it was cut into files: run the join again.")
 
 

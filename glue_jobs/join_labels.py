@@ -14,7 +14,7 @@ from glue_jobs import counting, filing, joining
 from glue_jobs.curating import Curated
 from glue_jobs.job import arguments, session
 from watchkeeper import jsonio
-from watchkeeper.aws.curation import Allowance, Outcome
+from watchkeeper.aws.curation import LABELS_AT_ONCE, Allowance, Outcome
 from watchkeeper.aws.curation_report import Report
 from watchkeeper.aws.deployed import client
 from watchkeeper.aws.outcome_hours import OutcomeHours
@@ -25,7 +25,7 @@ log = logging.getLogger("join_labels")
 
 def main() -> None:
     """Do what a function left over, and have it told."""
-    options = arguments(["BUCKET", "AT"], ["MOST_BYTES", "FUNCTION"])
+    options = arguments(["BUCKET", "AT"], ["MOST_BYTES", "LABELS_AT_ONCE", "FUNCTION"])
     spec = deployed_spec()
     allowance = Allowance(hour_bytes=int(options["MOST_BYTES"])) if "MOST_BYTES" in options else Allowance()
     curated = Curated(spec, options["BUCKET"], datetime.fromisoformat(options["AT"]))
@@ -35,7 +35,7 @@ def main() -> None:
     rows = filing.file(spark, curated, large)
     outcome.filed = {hour.hour for hour in large}
     if files := list(curated.files.to_read()):
-        joining.join(spark, curated, files, outcome)
+        joining.join(spark, curated, files, outcome, int(options.get("LABELS_AT_ONCE", LABELS_AT_ONCE)))
     uncounted = list(OutcomeHours(curated.hours).to_count())
     counting.count(spark, curated, uncounted)
     outcome.counted = {each.hour for each in uncounted}

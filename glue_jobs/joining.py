@@ -47,10 +47,16 @@ class Task(NamedTuple):
     piece: bytes
 
 
-def join(spark: SparkSession, curated: Curated, files: Sequence[Unsettled], outcome: Outcome) -> None:
-    """Join the labels of some files, and keep the account of each."""
+def join(
+    spark: SparkSession,
+    curated: Curated,
+    files: Sequence[Unsettled],
+    outcome: Outcome,
+    at_once: int = curation.LABELS_AT_ONCE,
+) -> None:
+    """Join the labels of some files, and keep the account of each; a worker holds so many labels at once, or fewer."""
     targets = list(curated.hours.with_ids())
-    digits = _digits(files, targets)
+    digits = _digits(files, targets, at_once)
     pieces = [
         Task(place, pickle.dumps(piece))
         for place, file in enumerate(files)
@@ -64,11 +70,11 @@ def join(spark: SparkSession, curated: Curated, files: Sequence[Unsettled], outc
     _account(curated, files, content, counted, outcome)
 
 
-def _digits(files: Sequence[Unsettled], targets: Sequence[tuple[Shard, Listed]]) -> int:
+def _digits(files: Sequence[Unsettled], targets: Sequence[tuple[Shard, Listed]], at_once: int) -> int:
     """By how many first digits labels are cut, so that one executor holds few of them, and goes through few ids."""
     labels, held = sum(file.labels for file in files), sum(item.size for _, item in targets)
     digits = 0
-    while labels > curation.LABELS_AT_ONCE * 16**digits or held > IDS_AT_ONCE * 16**digits:
+    while labels > at_once * 16**digits or held > IDS_AT_ONCE * 16**digits:
         digits += 1
     return digits
 

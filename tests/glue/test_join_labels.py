@@ -112,7 +112,8 @@ def test_spark_files_joins_and_counts_as_the_function_does(s3, run_job):
     limit = Allowance(hour_bytes=sum(item.size for item in store.listed("staged/") if f"/{LARGE:%H}/" in item.key) - 1)
     assert run(store, limit).left
     spark = run_job(SPEC)
-    done = spark("join_labels.py", BUCKET=BUCKET, AT=NOW.isoformat(), MOST_BYTES=str(limit.hour_bytes))
+    options = {"BUCKET": BUCKET, "AT": NOW.isoformat(), "MOST_BYTES": str(limit.hour_bytes), "LABELS_AT_ONCE": "100"}
+    done = spark("join_labels.py", **options)
 
     # then rows, outcomes and accounts are the same
     assert done.returncode == 0, done.stderr[-3000:]
@@ -132,7 +133,7 @@ def test_spark_files_joins_and_counts_as_the_function_does(s3, run_job):
 
     # and when labels come later, what was staged is cut once more, and nothing but these changes
     tell(store, "late.csv", b"id,label\nl14,1\ns61,0\n")
-    again = spark("join_labels.py", BUCKET=BUCKET, AT=NOW.isoformat(), MOST_BYTES=str(limit.hour_bytes))
+    again = spark("join_labels.py", **options)
     assert "1 hours filed with 1260 rows, 2 labels joined" in again.stderr, again.stderr[-3000:]
     corrected = {ids.digest("l14").tobytes().hex(): "1", ids.digest("s61").tobytes().hex(): "0"}
     assert labels(made(store)) == {
