@@ -73,7 +73,7 @@ class ModelStack(cdk.Stack):
         capture = Capture(self, context, jobs.backfill)
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
-        labelling = Labelling(self, context, state, schedules, undelivered)
+        labelling = Labelling(self, context, state, jobs.join, schedules, undelivered)
         estimation = Estimation(self, context, state, schedules, undelivered)
         attribution = Attribution(self, context, state, schedules) if context.spec.attribution.enabled else None
         cards = Cards(self, context, undelivered)

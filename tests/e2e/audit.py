@@ -47,6 +47,8 @@ UNUSED_WHERE_NOTHING_FAILS = {
     "MonitorsMonitorDrift glue:StartJobRun": "windows that are too large for a function",
     "MonitorsMonitorQuality glue:StartJobRun": "the same",
     "SparkJobsMergeHours *": "the same",
+    "LabellingJoinLabels glue:StartJobRun": "hours and labels that are too much for a function",
+    "SparkJobsJoinLabels *": "the same",
 }
 """What only `test_failures` needs, where it must be used."""
 
