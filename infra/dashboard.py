@@ -42,7 +42,7 @@ class Dashboard(Construct):
                         title="Now", alarms=[*alarms.by_kind.values(), alarms.attention], width=WIDE, height=3
                     )
                 ],
-                *_watched(metrics, people=context.spec.bias is not None),
+                *_watched(metrics, people=context.spec.bias is not None, attribution=context.spec.attribution.enabled),
                 [
                     _graph(
                         "Errors of functions",
@@ -57,7 +57,7 @@ class Dashboard(Construct):
         )
 
 
-def _watched(metrics: ModelMetrics, *, people: bool) -> list[list[cloudwatch.GraphWidget]]:
+def _watched(metrics: ModelMetrics, *, people: bool, attribution: bool) -> list[list[cloudwatch.GraphWidget]]:
     """Rows of graphs of what the monitors and the endpoint tell."""
     return [
         _drift(metrics),
@@ -65,6 +65,7 @@ def _watched(metrics: ModelMetrics, *, people: bool) -> list[list[cloudwatch.Gra
         _performance(metrics),
         *([_bias(metrics)] if people else []),
         _labels(metrics),
+        *([_attribution(metrics)] if attribution else []),
         _traffic(metrics),
     ]
 
@@ -137,6 +138,20 @@ def _labels(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
         _graph(
             "Median of the time from prediction to label (seconds)",
             metrics.of(Metric.LABEL_LAG, "Maximum", metrics.join),
+        ),
+    ]
+
+
+def _attribution(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Ranking of what the model goes by (NDCG; 1 is the baseline's)",
+            metrics.of(Metric.ATTRIBUTION_NDCG, "Minimum", metrics.attribution),
+        ),
+        _graph(
+            "Goes by other features (1), drifted features",
+            metrics.of(Metric.ATTRIBUTION_DRIFT, "Maximum", metrics.attribution),
+            right=[metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look)],
         ),
     ]
 

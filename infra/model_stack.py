@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.alarms import Alarms, Watched
 from infra.attachment import Attachment
+from infra.attribution import Attribution
 from infra.bias import Bias
 from infra.capture import Capture
 from infra.cards import Cards
@@ -73,9 +74,10 @@ class ModelStack(cdk.Stack):
         capture = Capture(self, context, jobs.backfill)
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
-        labelling = Labelling(self, context, state, schedules, undelivered)
+        labelling = Labelling(self, context, state, jobs.join, schedules, undelivered)
         bias = Bias(self, context, context.spec.bias, state, schedules, undelivered) if context.spec.bias else None
         estimation = Estimation(self, context, state, schedules, undelivered)
+        attribution = Attribution(self, context, state, schedules) if context.spec.attribution.enabled else None
         cards = Cards(self, context, undelivered)
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
@@ -85,6 +87,8 @@ class ModelStack(cdk.Stack):
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
         machines = Machines.of(self, context, tools, self._first_version(context, endpoint, versions, tools))
         triggers = Triggers(self, context, machines, undelivered)
+        if attribution is not None:
+            attribution.follow([machines.onboarding, machines.rollout], undelivered)
 
         # What watches over all of these.
         working = [capture.function, labelling.join, cards.function, notifications.notify]
@@ -100,8 +104,11 @@ class ModelStack(cdk.Stack):
                     *([bias.function] if bias else []),
                 )
             ],
-            deciders=[f.name for f in deciders.all],
-            machines={name: machine.arn for name, machine in machines.by_name.items()},
+            deciders=[f.name for f in (*deciders.all, *(attribution.functions if attribution else ()))],
+            machines={
+                **{name: machine.arn for name, machine in machines.by_name.items()},
+                **({"Attribution": attribution.machine.arn} if attribution else {}),
+            },
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
         )
         alarms = Alarms(self, context, watched)

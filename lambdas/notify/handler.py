@@ -11,10 +11,20 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.attribution import Importance
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_bias, newest_estimate, newest_findings, newest_performance, newest_quality
+from watchkeeper.aws.looks import (
+    newest_attribution,
+    newest_bias,
+    newest_estimate,
+    newest_findings,
+    newest_performance,
+    newest_quality,
+)
+from watchkeeper.findings import Findings
 from watchkeeper.message import (
     AlarmChange,
+    AttributionEvidence,
     BiasEvidence,
     EstimateEvidence,
     Evidence,
@@ -76,7 +86,7 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
 
 def _evidence(
     spec: ModelSpec, kind: AlarmKind, at: datetime
-) -> Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | BiasEvidence | None:
+) -> Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | AttributionEvidence | BiasEvidence | None:
     store = deployed.store()
     if kind in _QUALITY:
         found = newest_quality(store, spec.name, at)
@@ -87,6 +97,9 @@ def _evidence(
     if kind is AlarmKind.ESTIMATED_PERFORMANCE:
         estimate = newest_estimate(store, spec.name, at)
         return estimate and EstimateEvidence(estimate[1], f"s3://{store.bucket}/{estimate[0]}")
+    if kind is AlarmKind.ATTRIBUTION_DRIFT:
+        seen = newest_attribution(store, spec.name, at)
+        return seen and AttributionEvidence(seen[1], f"s3://{store.bucket}/{seen[0]}")
     if kind in _BIAS:
         fared = newest_bias(store, spec.name, at)
         return fared and BiasEvidence(fared[1], f"s3://{store.bucket}/{fared[0]}")
@@ -97,7 +110,15 @@ def _evidence(
         logger.warning("An alarm over drift, but no findings of its time")
         return None
     key, findings = newest
-    return Evidence(findings, f"s3://{store.bucket}/{key}")
+    return Evidence(findings, f"s3://{store.bucket}/{key}", _importance(spec, findings))
+
+
+def _importance(spec: ModelSpec, findings: Findings) -> Importance | None:
+    """What the version goes by on its baseline, if that is known."""
+    if not spec.attribution.enabled:
+        return None
+    stored = deployed.store().get(naming.importance_key(spec.name, findings.version, findings.baseline))
+    return None if stored is None else Importance.from_json(stored)
 
 
 def _send(spec: ModelSpec, message: Message) -> None:

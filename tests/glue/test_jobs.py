@@ -12,6 +12,7 @@ from examples.credit import traffic
 from tests.glue.conftest import BUCKET
 from tests.support import capture_record, label_record, model_spec
 from watchkeeper import naming
+from watchkeeper.attribution import RequestSample
 from watchkeeper.bias import GroupBaseline
 from watchkeeper.bias.positive import NEGATIVE_OUTCOME, POSITIVE_OUTCOME
 from watchkeeper.capture import PREDICTED_SCORE, CaptureReader
@@ -174,6 +175,9 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     verification = json.loads(s3.get_object(Bucket=BUCKET, Key=naming.verification_key("credit", "v1"))["Body"].read())
     assert [item["body"] for item in verification["requests"]] == requests[:20]
     assert verification["responses"] == answers[:20]
+    # and rows from all of the holdout are kept to compare others with
+    sample = RequestSample.from_json(s3.get_object(Bucket=BUCKET, Key=naming.sample_key("credit", "v1"))["Body"].read())
+    assert sample == RequestSample(baseline.id, tuple(requests[::2]))
     # and it is on record where the version comes from
     lineage = Lineage.from_json(s3.get_object(Bucket=BUCKET, Key=naming.lineage_key("credit", "v1"))["Body"].read())
     assert lineage.data == f"s3://{BUCKET}/{prefix}"

@@ -1,77 +1,113 @@
 """Counts of every hour of curated predictions, of which any window is a merge: whatever kinds of counts there are.
 
-An hour is counted anew when its predictions were written since; so nothing is remembered but what is in the bucket. Its
-rows are read once, for all the kinds that are to be counted anew.
+An hour is counted anew when one of its files was written since; so nothing is remembered but what is in the bucket. Its
+files are read once, for all kinds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
-from watchkeeper.aws.curated_hours import CuratedHours, Hour
-from watchkeeper.curated import from_parquet
-from watchkeeper.errors import DatasetError
+from watchkeeper.aws.curated_hours import CuratedHours, Hour, Shard
+from watchkeeper.aws.group_hours import GroupHours
+from watchkeeper.aws.outcome_hours import OutcomeHours
+from watchkeeper.aws.store import Listed
 from watchkeeper.outcomes import Labelled
 
+Partial: TypeAlias = Mapping[str, bytes]
+"""What was counted of some rows of an hour, by the key under which the hour's counts of that kind are kept."""
 
-class HourCounts(Protocol):
+
+class Kind(Protocol):
     """One kind of counts of the hours of a model."""
 
     def prefix(self, day: datetime) -> str:
         """Where the counts of a UTC day are kept."""
 
     def key(self, hour: Hour) -> str | None:
-        """Where those of an hour are; None while its version has no baseline that says what to count."""
+        """Where those of an hour are; None while there is nothing to count of its version."""
 
-    def observe(self, hour: Hour, rows: Labelled) -> bytes:
-        """Count the rows of an hour that has a key; DatasetError when the rows are not what the baseline's were."""
+    def observed(self, hour: Hour, rows: Labelled) -> bytes:
+        """The counts of some rows of an hour that has a key."""
 
-
-@dataclass
-class Tally:
-    """What came of counting.
-
-    Attributes
-    ----------
-    hours : of which anything was counted
-    refused : why rows of an hour could not be counted, by the key that their counts would have
-    """
-
-    hours: set[Hour] = field(default_factory=set)
-    refused: dict[str, str] = field(default_factory=dict)
+    def merged(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
+        """The counts of all these parts of such an hour together."""
 
 
-def count_hours(hours: CuratedHours, kinds: Sequence[HourCounts]) -> Tally:
-    """Count what was written since it was counted. Rows that one kind refuses are counted by the others."""
-    tally = Tally()
-    for day in hours.days:
-        for hour, predictions, stale in _stale(hours, kinds, day):
-            data = hours.store.get(predictions)
-            if data is None:
-                continue
-            rows = from_parquet(hours.spec, data).labelled()
-            for key, kind in stale.items():
-                try:
-                    hours.store.put(key, kind.observe(hour, rows))
-                    tally.hours.add(hour)
-                except DatasetError as error:
-                    tally.refused[key] = str(error)
-    return tally
+class Uncounted(NamedTuple):
+    """An hour that may not be counted as it is, with its files."""
+
+    hour: Hour
+    files: dict[Shard, Listed]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(item.size for item in self.files.values())
 
 
-def _stale(
-    hours: CuratedHours, kinds: Sequence[HourCounts], day: datetime
-) -> Iterator[tuple[Hour, str, dict[str, HourCounts]]]:
-    """The hours of a day that may not be counted as they are: the key of their predictions, and what to count."""
-    filed = list(hours.filed(day))
-    if not filed:
-        return
-    written = {item.key: item.modified for kind in kinds for item in hours.store.listed(kind.prefix(day))}
-    for hour, item in filed:
-        keys = {key: kind for kind in kinds if (key := kind.key(hour)) is not None}
-        stale = {key: kind for key, kind in keys.items() if key not in written or written[key] <= item.modified}
-        if stale:
-            yield hour, item.key, stale
+@dataclass(frozen=True)
+class CountedHours:
+    """Counts the hours of one model."""
+
+    hours: CuratedHours
+    kinds: tuple[Kind, ...]
+
+    @classmethod
+    def of(cls, hours: CuratedHours) -> CountedHours:
+        """With all the kinds of counts that the model's monitors need."""
+        return cls(hours, (OutcomeHours(hours), *([] if hours.spec.bias is None else [GroupHours(hours)])))
+
+    def to_count(self) -> Iterator[Uncounted]:
+        """The hours that were written since they were counted, as far as there is anything to count of them."""
+        for day in self.hours.days:
+            filed: defaultdict[Hour, dict[Shard, Listed]] = defaultdict(dict)
+            for shard, item in self.hours.filed(day):
+                filed[shard.hour][shard] = item
+            prefixes = [kind.prefix(day) for kind in self.kinds] if filed else []
+            counted = {item.key: item.modified for prefix in prefixes for item in self.hours.store.listed(prefix)}
+            for hour, files in filed.items():
+                written = max(item.modified for item in files.values())
+                if any(key not in counted or counted[key] <= written for _, key in self._counted(hour)):
+                    yield Uncounted(hour, files)
+
+    def count(self, uncounted: Uncounted) -> None:
+        """Count an hour, one file after the other."""
+        again: Uncounted | None = uncounted
+        while again is not None:
+            self.keep(again.hour, map(self.observed, again.files))
+            again = self.written_since(again)
+
+    def written_since(self, counted: Uncounted) -> Uncounted | None:
+        """An hour whose files were written while it was counted, as they are now; None if none was.
+
+        What was counted is younger than such a file, so that nobody would look at it again.
+        """
+        filed = self.hours.filed(counted.hour.start)
+        latest = {shard: item for shard, item in filed if shard.hour == counted.hour}
+        return None if latest == counted.files else Uncounted(counted.hour, latest)
+
+    def observed(self, shard: Shard) -> Partial:
+        """What there is to count of the rows in one file; nothing of a file that has gone."""
+        predictions = self.hours.read(shard)
+        if predictions is None:
+            return {}
+        rows = predictions.labelled()
+        return {key: kind.observed(shard.hour, rows) for kind, key in self._counted(shard.hour)}
+
+    def keep(self, hour: Hour, parts: Iterable[Partial]) -> None:
+        """Keep the counts of an hour, of which these are all parts."""
+        found = list(parts)
+        for kind, key in self._counted(hour):
+            self.hours.store.put(key, kind.merged(hour, (part[key] for part in found if key in part)))
+
+    def _counted(self, hour: Hour) -> Iterator[tuple[Kind, str]]:
+        """The kinds of counts that an hour has, each with the key of them."""
+        for kind in self.kinds:
+            key = kind.key(hour)
+            if key is not None:
+                yield kind, key

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from watchkeeper import naming
+from watchkeeper.attribution import AttributionLook
 from watchkeeper.aws.store import Store
 from watchkeeper.bias import BiasLook
 from watchkeeper.estimation import EstimateLook
@@ -13,7 +14,7 @@ from watchkeeper.findings import Findings
 from watchkeeper.performance import PerformanceLook
 from watchkeeper.quality import Quality
 
-DRIFT, QUALITY, PERFORMANCE, BIAS = "drift", "quality", "performance", "bias"
+DRIFT, QUALITY, PERFORMANCE, BIAS, ATTRIBUTION = "drift", "quality", "performance", "bias", "attribution"
 ESTIMATED_PERFORMANCE = "estimated-performance"
 """The monitors, as keys name them."""
 _DAYS_BACK = 2
@@ -45,6 +46,12 @@ def newest_estimate(store: Store, model: str, until: datetime) -> tuple[str, Est
 def newest_bias(store: Store, model: str, until: datetime) -> tuple[str, BiasLook] | None:
     """The same of the bias monitor."""
     return next(((key, BiasLook.from_json(stored)) for key, stored in _newest(store, model, BIAS, until)), None)
+
+
+def newest_attribution(store: Store, model: str, until: datetime) -> tuple[str, AttributionLook] | None:
+    """The same of the attribution monitor."""
+    found = _newest(store, model, ATTRIBUTION, until)
+    return next(((key, AttributionLook.from_json(stored)) for key, stored in found), None)
 
 
 def _newest(store: Store, model: str, monitor: str, until: datetime) -> Iterator[tuple[str, bytes]]:

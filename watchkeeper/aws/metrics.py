@@ -28,6 +28,7 @@ _UNITS = {
     Metric.ESTIMATE_ERROR: "None",
     Metric.BIAS_SCORE: "None",
     Metric.BIAS_DRIFT: "None",
+    Metric.ATTRIBUTION_NDCG: "None",
 }
 
 

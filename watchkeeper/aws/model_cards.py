@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from watchkeeper import naming
+from watchkeeper.attribution import Importance, RequestSample
 from watchkeeper.aws.store import Store
 from watchkeeper.bias import GroupBaseline, Row, bias_settings, examine, table
 from watchkeeper.card import Facts, Package
@@ -33,6 +34,7 @@ def known(store: Store, spec: ModelSpec, version: str, package: Package | None, 
     lineage = store.get(naming.lineage_key(spec.name, version))
     stored = store.get(naming.outcome_baseline_key(spec.name, version))
     outcomes = None if stored is None else OutcomeBaseline.from_json(stored).outcomes
+    importance = _importance(store, spec, version)
     return Facts(
         spec=spec,
         version=version,
@@ -42,6 +44,7 @@ def known(store: Store, spec: ModelSpec, version: str, package: Package | None, 
         performance=None if outcomes is None else measure(outcomes),
         segments=() if outcomes is None else weakest(outcomes, CompareSettings()),
         bias=_fairness(store, spec, version),
+        importance=() if importance is None else importance.ranking(),
     )
 
 
@@ -51,6 +54,15 @@ def _fairness(store: Store, spec: ModelSpec, version: str) -> tuple[Row, ...]:
     if spec.bias is None or stored is None:
         return ()
     return table(examine(None, GroupBaseline.from_json(stored).counts, bias_settings(spec.bias)))
+
+
+def _importance(store: Store, spec: ModelSpec, version: str) -> Importance | None:
+    """What a version goes by on its baseline of now."""
+    sample = store.get(naming.sample_key(spec.name, version))
+    if sample is None:
+        return None
+    stored = store.get(naming.importance_key(spec.name, version, RequestSample.from_json(sample).baseline))
+    return None if stored is None else Importance.from_json(stored)
 
 
 def describe(client: SageMakerClient, packages: str, jobs: str, version: str) -> Package | None:

@@ -1,33 +1,34 @@
-"""The outcomes of every hour of curated predictions: counts of which any window is a merge."""
+"""The outcomes of every hour of curated predictions: counts of which any window is a merge.
+
+`watchkeeper.aws.counted_hours` counts them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from watchkeeper import naming
-from watchkeeper.aws.counted_hours import count_hours
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
-from watchkeeper.outcomes import Labelled, OutcomeBaseline, Outcomes, merge_all, observe
+from watchkeeper.outcomes import Labelled, OutcomeBaseline, OutcomeBinning, Outcomes, merge_all, observe
 
 
 @dataclass(frozen=True)
 class OutcomeHours:
-    """Counts the hours of one model."""
+    """The outcomes of the hours of one model."""
 
     hours: CuratedHours
     _baselines: dict[str, OutcomeBaseline | None] = field(default_factory=dict)
 
-    def count(self) -> set[Hour]:
-        """Count what was written since it was counted; which hours that was."""
-        return count_hours(self.hours, [self]).hours
-
     def window(self, baseline: OutcomeBaseline, starts: Iterable[datetime]) -> Outcomes:
         """The outcomes of a version's rows of these hours (starts of UTC hours)."""
+        return merge_all(self.parts(baseline, starts), Outcomes.empty(baseline.binning))
+
+    def parts(self, baseline: OutcomeBaseline, starts: Iterable[datetime]) -> Iterator[Outcomes]:
+        """The same, hour by hour, as far as there are any."""
         keys = (self._key(baseline, Hour(start, baseline.version)) for start in starts)
-        read = (Outcomes.from_json(data, baseline.binning) for data in self.hours.store.get_many(keys))
-        return merge_all(read, Outcomes.empty(baseline.binning))
+        return (Outcomes.from_json(data, baseline.binning) for data in self.hours.store.get_many(keys))
 
     def baseline(self, version: str) -> OutcomeBaseline | None:
         """A version's baseline of outcomes; None when it has none."""
@@ -36,7 +37,7 @@ class OutcomeHours:
             self._baselines[version] = None if stored is None else OutcomeBaseline.from_json(stored)
         return self._baselines[version]
 
-    # --- as a kind of counts: see `counted_hours.HourCounts` ------------------------------------------------------
+    # --- as a kind of counts --------------------------------------------------------------------------------------
 
     def prefix(self, day: datetime) -> str:
         """Where the outcomes of a UTC day are kept."""
@@ -47,11 +48,19 @@ class OutcomeHours:
         baseline = self.baseline(hour.version)
         return None if baseline is None else self._key(baseline, hour)
 
-    def observe(self, hour: Hour, rows: Labelled) -> bytes:
-        """Count the rows of an hour that has a key."""
+    def observed(self, hour: Hour, rows: Labelled) -> bytes:
+        """The outcomes of some rows of an hour that has a key."""
+        return observe(self._binning(hour), rows).to_json()
+
+    def merged(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
+        """The outcomes of all these parts together."""
+        binning = self._binning(hour)
+        return merge_all((Outcomes.from_json(part, binning) for part in parts), Outcomes.empty(binning)).to_json()
+
+    def _binning(self, hour: Hour) -> OutcomeBinning:
         baseline = self.baseline(hour.version)
-        assert baseline is not None  # or there would be no key
-        return observe(baseline.binning, rows).to_json()
+        assert baseline is not None  # or the hour would have no key
+        return baseline.binning
 
     def _key(self, baseline: OutcomeBaseline, hour: Hour) -> str:
         return naming.outcomes_key(self.hours.spec.name, hour.version, baseline.binning.id, hour.start)

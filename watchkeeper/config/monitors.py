@@ -118,6 +118,30 @@ class EstimatedPerformance(Section):
         )
 
 
+class Attribution(Section):
+    """Finds out what the model goes by, and compares a window with what it went by on its baseline."""
+
+    enabled: bool = Field(True, description="Whether the model is asked at all; explanations need it too.")
+    every: Every = timedelta(days=1)
+    window: Window = timedelta(hours=24)
+    rows: int = Field(200, ge=50, le=250, description="Rows explained in each look.")
+    requests: int = Field(
+        200_000, ge=1000, le=2_000_000, description="Rows that the model may be asked in each look, by batch transform."
+    )
+    ndcg: float = Field(0.90, gt=0, le=1, description="Below it the model goes by other features than before.")
+
+    def spec(self) -> spec.AttributionMonitor:
+        """The running parts' view of this section."""
+        return spec.AttributionMonitor(
+            enabled=self.enabled,
+            schedule=rate(self.every),
+            window_hours=hours(self.window),
+            rows=self.rows,
+            requests=self.requests,
+            limit=self.ndcg,
+        )
+
+
 class Monitors(Section):
     """What is watched, and how often."""
 
@@ -126,6 +150,7 @@ class Monitors(Section):
     performance: Performance = Performance()
     estimated_performance: EstimatedPerformance = EstimatedPerformance()
     bias: Bias = Bias()
+    attribution: Attribution = Attribution()
 
 
 def _constraints(path: Path) -> str:

@@ -377,6 +377,7 @@ class ModelConfig(Section):
             quality=self.monitors.data_quality.spec(),
             labelling=self.labels.spec(),
             performance=self.monitors.performance.spec(),
+            attribution=self.monitors.attribution.spec(),
             card=self.card.spec(self.description),
             estimated_performance=self.monitors.estimated_performance.spec(),
             bias=self._bias(),

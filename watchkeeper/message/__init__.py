@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from watchkeeper.message.alarms import (
     AlarmChange,
+    AttributionEvidence,
     BiasEvidence,
     EstimateEvidence,
     Evidence,
@@ -23,6 +24,7 @@ from watchkeeper.message.texts import SEVERITIES
 __all__ = [
     "SEVERITIES",
     "AlarmChange",
+    "AttributionEvidence",
     "BiasEvidence",
     "EstimateEvidence",
     "Evidence",

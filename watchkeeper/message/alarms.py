@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchkeeper import naming
+from watchkeeper.attribution import AttributionLook, Importance
 from watchkeeper.bias import BiasLook
 from watchkeeper.durations import lasting
 from watchkeeper.estimation import EstimateLook
 from watchkeeper.findings import Finding, Findings
+from watchkeeper.message import attribution as attribution_in_words
 from watchkeeper.message import bias as bias_in_words
 from watchkeeper.message import estimation as estimates_in_words
 from watchkeeper.message import performance as performance_in_words
@@ -67,10 +69,16 @@ class AlarmChange:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The newest findings when the alarm changed, and where they are kept (`s3://` URI)."""
+    """The newest findings when the alarm changed, and where they are kept (`s3://` URI).
+
+    Attributes
+    ----------
+    importance : what the version goes by on its baseline, if that is known
+    """
 
     findings: Findings
     uri: str
+    importance: Importance | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,14 @@ class EstimateEvidence:
 
 
 @dataclass(frozen=True)
+class AttributionEvidence:
+    """The attribution monitor's newest look when the alarm changed, and where it is kept (`s3://` URI)."""
+
+    look: AttributionLook
+    uri: str
+
+
+@dataclass(frozen=True)
 class BiasEvidence:
     """The bias monitor's newest look when the alarm changed, and where it is kept (`s3://` URI)."""
 
@@ -108,14 +124,15 @@ class BiasEvidence:
 def alarm_message(
     spec: ModelSpec,
     change: AlarmChange,
-    evidence: Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | BiasEvidence | None = None,
+    evidence: (
+        Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | AttributionEvidence | BiasEvidence | None
+    ) = None,
 ) -> Message | None:
     """The message of one change of state, or None for an alarm that sends none.
 
     Parameters
     ----------
-    evidence : for alarms over drift, the quality of data, performance (estimated or by labels) and bias; without it,
-        they say that there is none
+    evidence : for alarms over what monitors found; without it, they say that there is none
     """
     if change.kind not in TEXTS:
         return None
@@ -127,6 +144,8 @@ def alarm_message(
         return _worse(spec, change, evidence)
     if isinstance(evidence, EstimateEvidence):
         return _probably_worse(spec, change, evidence)
+    if isinstance(evidence, AttributionEvidence):
+        return _goes_otherwise(spec, change, evidence)
     if isinstance(evidence, BiasEvidence):
         return _unfair(spec, change, evidence)
     return _RAISED.get(change.kind, _raised)(spec, change, evidence)
@@ -151,10 +170,11 @@ def _raised(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> 
 
 
 def _drift(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> Message:
-    drifted = evidence.findings.changed_features if evidence else ()
+    drifted = attribution_in_words.by_weight(evidence.findings, evidence.importance) if evidence else ()
     names = [finding.feature for finding in drifted]
     name = f"drift in {listed(names, SUBJECT_NAMES_ROOM)}" if names else "drift"
-    return _evident(spec, change, evidence, name, drifted, causes(drifted), _retraining(spec))
+    matter = attribution_in_words.which_matter(evidence.findings, evidence.importance) if evidence else ""
+    return _evident(spec, change, evidence, name, drifted, causes(drifted), _retraining(spec), matter)
 
 
 def _prediction_drift(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> Message:
@@ -188,9 +208,10 @@ def _evident(
     drifted: tuple[Finding, ...],
     cause: list[str],
     now: str,
+    matter: str = "",
 ) -> Message:
-    """A message with findings as its evidence."""
-    sizes_or_reason = sizes(drifted) or [change.reason]
+    """A message with findings as its evidence; `matter` says what they mean to the model."""
+    sizes_or_reason = [matter, *(sizes(drifted) or [change.reason])]
     seen = window(evidence.findings) if evidence else "no findings were kept for this time"
     return _compose(
         spec,
@@ -263,6 +284,25 @@ def _probably_worse(spec: ModelSpec, change: AlarmChange, evidence: EstimateEvid
             how_much(*estimates_in_words.lines(look)),
             since(f"{moment(change.at)}; {estimates_in_words.window(look)}."),
             how_sure(look.record.summary),
+            likely_cause(text.cause),
+            happens_now(text.now),
+            to_do(text.do),
+            where(f"CloudWatch alarm {naming.alarm(spec.name, change.kind)}", f"All of the look: {evidence.uri}"),
+        ],
+    )
+
+
+def _goes_otherwise(spec: ModelSpec, change: AlarmChange, evidence: AttributionEvidence) -> Message:
+    """A message with what the model goes by as its evidence."""
+    text, look = TEXTS[change.kind], evidence.look
+    found = attribution_in_words.headline(look)
+    return _compose(
+        spec,
+        change,
+        f"{text.name} ({found})" if found else text.name,
+        [
+            how_much(*attribution_in_words.lines(look)),
+            since(f"{moment(change.at)}; {attribution_in_words.window(look)}."),
             likely_cause(text.cause),
             happens_now(text.now),
             to_do(text.do),

@@ -147,6 +147,16 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "Read the log of the function join_labels: it names file, line and reason, and no values. Mend what writes "
         "the labels, and write the file again.",
     ),
+    AlarmKind.ATTRIBUTION_DRIFT: Text(
+        Severity.WARNING,
+        "goes by other features",
+        "What moves the predictions of {model} is no longer what moved them when its version was judged.",
+        "The requests have changed: see the findings on drift and on data quality. If they have not, the container "
+        "computes something otherwise than before, for the same model ranks the same rows alike.",
+        "Nothing is changed by itself.",
+        "A feature that fell to nothing: look whether its source still fills it. A sensitive one that rose, or one "
+        "that stands for it: look at bias before anything else. If performance holds, nothing need be wrong.",
+    ),
     AlarmKind.DEAD_LETTERS: Text(
         Severity.WARNING,
         "messages in a dead-letter queue",
@@ -174,7 +184,7 @@ TEXTS: Mapping[AlarmKind, Text] = {
     AlarmKind.AUTOMATION_FAILED: Text(
         Severity.CRITICAL,
         "automation failed",
-        "A state machine of {model} (onboarding, retraining, rollout or rollback) failed or timed out.",
+        "A state machine of {model} (onboarding, retraining, rollout, rollback or attribution) failed or timed out.",
         "The message of that machine, sent when it failed, names the cause.",
         "The endpoint serves what it served before, and the lock is released.",
         "Open the failed execution in Step Functions, mend its cause and start it again.",

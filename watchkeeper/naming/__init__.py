@@ -4,9 +4,20 @@ The stacks (`infra`), the functions, the Spark jobs and the command line take na
 alarm cannot watch a metric that nobody emits. Pure string functions; `--` separates a model's name from what follows,
 and a model's name never holds `--`, so `<model>--*` in a policy can never match another model's resources.
 
-`resources` has names of AWS, `captures`, `predictions`, `profiles` and `baselines` the layout of the data bucket.
+`resources` has names of AWS, the others the layout of the data bucket.
 """
 
+from watchkeeper.naming.attribution import (
+    answers_prefix,
+    asked_key,
+    asked_prefix,
+    explanation_key,
+    importance_key,
+    importance_prefix,
+    question_key,
+    questions_prefix,
+    sample_key,
+)
 from watchkeeper.naming.baselines import (
     baseline_key,
     baseline_prefix,
@@ -33,6 +44,7 @@ from watchkeeper.naming.captures import (
     attached_prefix,
     batch_folder,
     capture_prefix,
+    captured_hour_prefix,
     parse_batch_key,
     parse_capture_key,
     quarantine_key,
@@ -106,6 +118,9 @@ __all__ = [
     "CaptureKey",
     "Metric",
     "alarm",
+    "answers_prefix",
+    "asked_key",
+    "asked_prefix",
     "attached_prefix",
     "baseline_key",
     "baseline_prefix",
@@ -113,6 +128,7 @@ __all__ = [
     "calibration_key",
     "canary_alarm",
     "capture_prefix",
+    "captured_hour_prefix",
     "card_key",
     "cards_prefix",
     "compacted_key",
@@ -120,6 +136,7 @@ __all__ = [
     "day_prefix",
     "endpoint_config",
     "estimator_key",
+    "explanation_key",
     "feedback_key",
     "findings_key",
     "findings_prefix",
@@ -133,6 +150,8 @@ __all__ = [
     "hour_prefix",
     "ids_key",
     "ids_prefix",
+    "importance_key",
+    "importance_prefix",
     "incident_key",
     "joined_key",
     "joined_prefix",
@@ -160,7 +179,10 @@ __all__ = [
     "profiles_prefix",
     "quarantine_key",
     "quarantine_prefix",
+    "question_key",
+    "questions_prefix",
     "run_prefix",
+    "sample_key",
     "serving_parameter",
     "staged_key",
     "staged_prefix",

@@ -43,6 +43,8 @@ class Metric(StrEnum):
     BIASED_GROUPS = "BiasedGroups"
     BIAS_SCORE = "BiasScore"
     BIAS_DRIFT = "BiasDrift"
+    ATTRIBUTION_NDCG = "AttributionNdcg"
+    ATTRIBUTION_DRIFT = "AttributionDrift"
 
 
 class AlarmKind(StrEnum):
@@ -61,6 +63,7 @@ class AlarmKind(StrEnum):
     BIAS = "bias"
     BIAS_DRIFT = "bias-drift"
     UNUSABLE_LABELS = "unusable-labels"
+    ATTRIBUTION_DRIFT = "attribution-drift"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
     MONITOR_ERRORS = "monitor-errors"
