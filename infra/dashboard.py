@@ -42,7 +42,7 @@ class Dashboard(Construct):
                         title="Now", alarms=[*alarms.by_kind.values(), alarms.attention], width=WIDE, height=3
                     )
                 ],
-                *_watched(metrics, attribution=context.spec.attribution.enabled),
+                *_watched(metrics, context),
                 [
                     _graph(
                         "Errors of functions",
@@ -57,14 +57,15 @@ class Dashboard(Construct):
         )
 
 
-def _watched(metrics: ModelMetrics, *, attribution: bool) -> list[list[cloudwatch.GraphWidget]]:
+def _watched(metrics: ModelMetrics, context: ModelContext) -> list[list[cloudwatch.GraphWidget]]:
     """Rows of graphs of what the monitors and the endpoint tell."""
     return [
         _drift(metrics),
         _quality(metrics),
         _performance(metrics),
+        *([_bias(metrics)] if context.spec.bias else []),
         _labels(metrics),
-        *([_attribution(metrics)] if attribution else []),
+        *([_attribution(metrics)] if context.spec.attribution.enabled else []),
         _traffic(metrics),
     ]
 
@@ -110,6 +111,19 @@ def _performance(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
             metrics.of(Metric.ESTIMATED_FALL, "Maximum", metrics.estimating),
             metrics.of(Metric.ESTIMATE_ERROR, "Maximum", metrics.estimating),
             metrics.of(Metric.CONCEPT_DRIFT, "Maximum", metrics.reckoning),
+        ),
+    ]
+
+
+def _bias(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Groups of people that the model treats worse", metrics.of(Metric.BIASED_GROUPS, "Maximum", metrics.bias)
+        ),
+        _graph(
+            "Worst bias (1 is what is tolerated), change of bias (1 is what matters)",
+            metrics.of(Metric.BIAS_SCORE, "Maximum", metrics.bias),
+            metrics.of(Metric.BIAS_DRIFT, "Maximum", metrics.bias),
         ),
     ]
 

@@ -29,7 +29,7 @@ from watchkeeper.errors import ConfigError
 KEPT_PREFIXES = {
     "captures": ("capture/", "quarantine/", "staged/"),
     "labels": ("labels/", "joined/"),
-    "predictions": ("predictions/", "ids/", "outcomes/"),
+    "predictions": ("predictions/", "ids/", "outcomes/", "groups/"),
     "profiles": ("profiles/", "compacted/", "memory/"),
     "findings": ("findings/",),
     "training": ("training/",),

@@ -191,6 +191,53 @@ class AttributionMonitor:
 
 
 @dataclass(frozen=True)
+class SensitiveAttribute:
+    """A feature whose groups must be treated alike: see `watchkeeper.bias.Sensitive`."""
+
+    name: str
+    cuts: tuple[float, ...] = ()
+    favoured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BiasLimits:
+    """How far a bias metric may be from a value, by its unit: see `watchkeeper.bias.Tolerance`."""
+
+    share: float
+    ratio: float
+    counts: float
+
+
+@dataclass(frozen=True)
+class BiasMonitor:
+    """The bias monitor: the predictions of `window_hours` before each look, by groups of people.
+
+    Attributes
+    ----------
+    favourable : the labels that people would wish for; "positive" or "negative" of a binary model
+    favourable_from : of a regression: values from here on are favourable
+    intersections : pairs of attributes that are looked at together
+    conditioned_on : the feature within whose values conditional metrics compare
+    minimum_rows : of a group, for a verdict
+    tolerated : around the value where groups are alike
+    change : from the baseline's value
+    """
+
+    attributes: tuple[SensitiveAttribute, ...]
+    tolerated: BiasLimits
+    change: BiasLimits
+    favourable: tuple[str, ...] = ("positive",)
+    favourable_from: float | None = None
+    intersections: tuple[tuple[str, str], ...] = ()
+    conditioned_on: str | None = None
+    minimum_rows: int = 100
+    schedule: str = "rate(1 day)"
+    looks_per_month: float = 730 / 24
+    window_hours: int = 168
+    false_alarms_per_month: float = 1.0
+
+
+@dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
@@ -299,6 +346,7 @@ class ModelSpec:
     attribution: AttributionMonitor = AttributionMonitor()
     card: Card = Card()
     estimated_performance: EstimateMonitor = EstimateMonitor()
+    bias: BiasMonitor | None = None
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:

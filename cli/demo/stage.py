@@ -15,9 +15,10 @@ from localcloud.client import LocalCloud
 from watchkeeper import naming
 from watchkeeper.attribution import Importance
 from watchkeeper.aws.curated_hours import CuratedHours
-from watchkeeper.aws.looks import ESTIMATED_PERFORMANCE, PERFORMANCE
+from watchkeeper.aws.looks import BIAS, ESTIMATED_PERFORMANCE, PERFORMANCE
 from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.aws.store import Store
+from watchkeeper.bias import BiasLook
 from watchkeeper.config import ModelConfig
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.estimation import EstimateLook
@@ -124,6 +125,10 @@ class Stage:
         """The performance monitor's newest look that knows labels."""
         looks = (PerformanceLook.from_json(stored) for stored in self._looks(PERFORMANCE))
         return next((look for look in looks if look.performance.labelled), None)
+
+    def bias(self) -> BiasLook | None:
+        """The bias monitor's newest look that had rows enough."""
+        return next((look for look in map(BiasLook.from_json, self._looks(BIAS)) if look.judged), None)
 
     def importance(self, version: str) -> Importance | None:
         """What a version goes by on its baseline; None while nobody knows."""

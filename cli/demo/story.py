@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from cli import first_version
@@ -25,6 +26,7 @@ from localcloud.client import LocalCloud
 from watchkeeper import naming
 from watchkeeper.attribution import text
 from watchkeeper.attribution.wording import percent
+from watchkeeper.bias import ALL_OTHERS, BiasLook
 from watchkeeper.config import ModelConfig
 from watchkeeper.durations import lasting
 from watchkeeper.estimation import EstimateLook
@@ -36,6 +38,8 @@ FLAW = {"standardise": "adaptive"}
 
 SHOWN, BAR = 8, 40
 """Features whose importance is shown, and signs of a bar of all of it."""
+SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)")
+"""Of bias, those that the demo's table has room for."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         go_wrong_and_back(stage, script)
         outcome.mark(FLAWED)
         judge(stage, script)
+        fairness(stage, script)
         yield outcome
 
 
@@ -191,6 +196,7 @@ def live_on(stage: Stage, script: Script) -> None:
     """The changed world goes on until its labels are known; the retraining that the alarm started waits for them."""
     with step(f"{script.label_delay_hours} hours of it, until labels are known; the retraining waits for them"):
         stage.hours(script.label_delay_hours)
+    show_message(stage, "alarm", "bias")
 
 
 def foresee(stage: Stage) -> EstimateLook | None:
@@ -264,6 +270,33 @@ def judge(stage: Stage, script: Script) -> None:
         length = lasting(latest.end - latest.start)
         note(f"of the last {length}, most of it unlabelled, is estimated: {in_words(latest.primary)}")
         note(latest.record.summary)
+
+
+def fairness(stage: Stage, script: Script) -> None:
+    """The bias monitor looks at whom the predictions of the serving version favour."""
+    if stage.model.spec().bias is None:
+        return
+    with step("How groups of people fare (compared every six hours)"):
+        comes_true(stage, script, lambda: _of_serving(stage) is not None, "look at groups of the serving version", 8)
+    look = _of_serving(stage)
+    if look is None:
+        return
+    note(f"{look.findings.rows:,} predictions of {look.version}; positive means that {look.favourable}")
+    table = Table("group", "metric", "value", "95 %", "when judged", "verdict", title="Bias", title_justify="left")
+    for row in look.table:
+        if row.metric.endswith(SHOWN_METRICS) and "&" not in row.group and row.against != ALL_OTHERS:
+            style = "red" if "biased" in row.verdict else ""
+            against = f"{row.group} against {row.against}"
+            table.add_row(against, row.metric, row.value, row.interval, row.baseline, row.verdict, style=style)
+    console.print(table)
+    if stage.alarm_state(AlarmKind.BIAS) == "ALARM":
+        show_message(stage, "alarm", "biased")
+
+
+def _of_serving(stage: Stage) -> BiasLook | None:
+    """The newest look at groups, if it is at the version that serves now."""
+    look = stage.bias()
+    return look if look is not None and look.version == stage.serving_version() else None
 
 
 def go_wrong_and_back(stage: Stage, script: Script) -> None:

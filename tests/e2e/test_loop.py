@@ -214,6 +214,21 @@ def test_the_version_that_took_over_goes_by_what_it_went_by_on_its_own_baseline(
     assert stage.alarm_state(AlarmKind.ATTRIBUTION_DRIFT) == "OK"
 
 
+def test_whom_the_version_treats_worse_is_told_by_name(stage: Stage) -> None:
+    # when the version that learnt from the shock, which took the jobs of the young first, has been looked at
+    story.fairness(stage, SCRIPT)
+    # then
+    look = stage.bias()
+    assert look is not None
+    assert look.version == stage.serving_version() == "v2"
+    assert {found.group for found in look.biased if found.facet == "age"} == {"under 30"}
+    assert "gender" not in {found.facet for found in look.biased}
+    assert stage.alarm_state(AlarmKind.BIAS) == "ALARM"
+    message = [m["detail"] for m in stage.messages("alarm") if ": biased (" in m["detail"]["subject"]][-1]
+    assert "age under 30" in message["subject"]
+    assert "Positive means that defaulted is not 1" in message["body"]
+
+
 def test_afterwards_no_lock_is_left_no_call_was_denied_and_nothing_failed_behind_the_scenes(stage: Stage) -> None:
     # when
     lock = stage.cloud.client("dynamodb").get_item(TableName=stage.outputs["StateTableName"], Key={"pk": {"S": "lock"}})

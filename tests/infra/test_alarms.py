@@ -79,7 +79,14 @@ def test_more_points_than_periods_are_refused_by_name() -> None:
 
 def test_a_verdict_holds_until_the_next_one(shipped: Assembly) -> None:
     # then
-    for kind in (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION, AlarmKind.DATA_QUALITY):
+    for kind in (
+        AlarmKind.DRIFT,
+        AlarmKind.PREDICTION_DRIFT,
+        AlarmKind.SUSPECT_VERSION,
+        AlarmKind.DATA_QUALITY,
+        AlarmKind.BIAS,
+        AlarmKind.BIAS_DRIFT,
+    ):
         assert alarms(shipped.model())[naming.alarm(MODEL, kind)]["TreatMissingData"] == "ignore"
 
 
@@ -92,6 +99,17 @@ def test_without_its_alarm_the_quality_of_data_is_looked_at_all_the_same(synthes
     assert f"{MODEL}--quality" in {
         schedule["Properties"]["Name"] for schedule in of_type(template, "AWS::Scheduler::Schedule").values()
     }
+
+
+def test_where_nobody_is_sensitive_there_is_no_bias_monitor(synthesize: Synthesizer) -> None:
+    # given
+    template = synthesize({"input.sensitive": [], "monitors.bias": None}).model()
+    # then
+    of_bias = {naming.alarm(MODEL, kind) for kind in (AlarmKind.BIAS, AlarmKind.BIAS_DRIFT)}
+    assert not of_bias & alarms(template).keys()
+    for kind in ("AWS::Lambda::Function", "AWS::Scheduler::Schedule", "AWS::IAM::Policy"):
+        assert not [name for name in of_type(template, kind) if "Bias" in name]
+    assert "groups/" not in json.dumps(template)
 
 
 def test_the_alarm_over_functions_and_machines_covers_them_all(shipped: Assembly) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from watchkeeper import spec
+from watchkeeper.config.bias import Bias
 from watchkeeper.config.parts import Every, Section, Share, Window, hours, looks_per_month, rate
 from watchkeeper.errors import ModelMonitorError
 
@@ -149,6 +150,7 @@ class Monitors(Section):
     performance: Performance = Performance()
     estimated_performance: EstimatedPerformance = EstimatedPerformance()
     attribution: Attribution = Attribution()
+    bias: Bias = Bias()
 
 
 def _constraints(path: Path) -> str:

@@ -117,6 +117,26 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "Look at the newest findings of the drift monitor: which features moved, and is it a fault at their source? "
         "Ask for labels of some of these rows before those of others; retrain when they confirm it.",
     ),
+    AlarmKind.BIAS: Text(
+        Severity.CRITICAL,
+        "biased",
+        "The predictions of {model} treat groups of people differently, by more than is tolerated.",
+        "A group that the training data had few rows of, or other labels of; or a feature that stands for the group.",
+        "The version goes on serving. Nothing is changed by itself: which difference is unjust, people must say.",
+        "If it is new with this version, go back: start the rollback machine. If it began since, look for what changed "
+        "in the requests of that group. If the version had it from the start, decide with those who answer for it: "
+        "other training data, a threshold for each group where the law allows it, or another tolerance in the model's "
+        "file.",
+    ),
+    AlarmKind.BIAS_DRIFT: Text(
+        Severity.WARNING,
+        "bias drift",
+        "The predictions of {model} treat groups of people differently than when its version was judged.",
+        "The requests of that group have changed, or what they mean has; or labels of it are made in another way.",
+        "The version goes on serving. Nothing is changed by itself.",
+        "Look at the drift monitor's findings for the same time first. A change in favour of a group is told as well: "
+        "look whom it costs. If it lasts and the labels are right, retrain.",
+    ),
     AlarmKind.UNUSABLE_LABELS: Text(
         Severity.WARNING,
         "labels cannot be used",

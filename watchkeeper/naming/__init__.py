@@ -26,6 +26,7 @@ from watchkeeper.naming.baselines import (
     cards_prefix,
     estimator_key,
     gate_key,
+    group_baseline_key,
     incident_key,
     label_values_key,
     lineage_key,
@@ -51,6 +52,8 @@ from watchkeeper.naming.captures import (
 )
 from watchkeeper.naming.predictions import (
     feedback_key,
+    groups_key,
+    groups_prefix,
     ids_key,
     ids_prefix,
     joined_key,
@@ -141,6 +144,9 @@ __all__ = [
     "first_version_resource",
     "function",
     "gate_key",
+    "group_baseline_key",
+    "groups_key",
+    "groups_prefix",
     "hour_prefix",
     "ids_key",
     "ids_prefix",

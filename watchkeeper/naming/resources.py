@@ -42,6 +42,9 @@ class Metric(StrEnum):
     ESTIMATE_ERROR = "EstimateError"
     ATTRIBUTION_NDCG = "AttributionNdcg"
     ATTRIBUTION_DRIFT = "AttributionDrift"
+    BIASED_GROUPS = "BiasedGroups"
+    BIAS_SCORE = "BiasScore"
+    BIAS_DRIFT = "BiasDrift"
 
 
 class AlarmKind(StrEnum):
@@ -57,6 +60,8 @@ class AlarmKind(StrEnum):
     PERFORMANCE = "performance"
     CONCEPT_DRIFT = "concept-drift"
     ESTIMATED_PERFORMANCE = "estimated-performance"
+    BIAS = "bias"
+    BIAS_DRIFT = "bias-drift"
     UNUSABLE_LABELS = "unusable-labels"
     ATTRIBUTION_DRIFT = "attribution-drift"
     DEAD_LETTERS = "dead-letters"
