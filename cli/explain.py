@@ -115,9 +115,9 @@ class Explainer:
         horizon = self.model.retention.captures + _MARGIN
         hours = CuratedHours(self._store(self.outputs["DataBucketName"]), self.model.spec(), now, horizon)
         wanted = ids.digest(identity)
-        for hour, held in hours.ids():
+        for shard, held in hours.ids(hours.with_ids()):
             if ids.places(wanted, held)[0] >= 0:
-                return hour
+                return shard.hour
         raise ExplanationError(
             f"No prediction of the last {horizon.days} days has the id {identity!r}. Give the inference id that the "
             "client sent, or SageMaker's event id where it sent none; predictions are filed once an hour "

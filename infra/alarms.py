@@ -154,9 +154,9 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
         **_of_labels(metrics),
-        **(_of_bias(metrics) if context.spec.bias else {}),
         **_of_estimates(metrics),
         **(_of_attribution(metrics) if context.spec.attribution.enabled else {}),
+        **(_of_bias(metrics) if context.spec.bias else {}),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
     }
@@ -241,28 +241,6 @@ def _of_labels(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
     }
 
 
-def _of_bias(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
-    """Alarms over how groups of people fare; while groups have too few rows, the last verdict holds."""
-    keep = cloudwatch.TreatMissingData.IGNORE
-    return {
-        AlarmKind.BIAS: Definition(
-            metrics.of(Metric.BIASED_GROUPS, "Maximum", metrics.bias),
-            1,
-            "Look at the newest look of the bias monitor under findings/: which group fares worse, by which metric, "
-            "and was it so when the version was judged? If not, go back to the last good version.",
-            inclusive=True,
-            missing=keep,
-        ),
-        AlarmKind.BIAS_DRIFT: Definition(
-            metrics.of(Metric.BIAS_DRIFT, "Maximum", metrics.bias),
-            1,
-            "Look at the newest look of the bias monitor under findings/: which group fares otherwise than when the "
-            "version was judged? Look at the drift monitor's findings for the same time first.",
-            missing=keep,
-        ),
-    }
-
-
 def _of_estimates(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
     """An alarm over what is to be expected before labels come; while nothing can be said, the last verdict holds."""
     return {
@@ -286,6 +264,28 @@ def _of_attribution(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
             "their source changed, or the container?",
             inclusive=True,
             missing=cloudwatch.TreatMissingData.IGNORE,
+        ),
+    }
+
+
+def _of_bias(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """Alarms over how groups of people fare; while groups have too few rows, the last verdict holds."""
+    keep = cloudwatch.TreatMissingData.IGNORE
+    return {
+        AlarmKind.BIAS: Definition(
+            metrics.of(Metric.BIASED_GROUPS, "Maximum", metrics.bias),
+            1,
+            "Look at the newest look of the bias monitor under findings/: which group fares worse, by which metric, "
+            "and was it so when the version was judged? If not, go back to the last good version.",
+            inclusive=True,
+            missing=keep,
+        ),
+        AlarmKind.BIAS_DRIFT: Definition(
+            metrics.of(Metric.BIAS_DRIFT, "Maximum", metrics.bias),
+            1,
+            "Look at the newest look of the bias monitor under findings/: which group fares otherwise than when the "
+            "version was judged? Look at the drift monitor's findings for the same time first.",
+            missing=keep,
         ),
     }
 

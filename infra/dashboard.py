@@ -42,7 +42,7 @@ class Dashboard(Construct):
                         title="Now", alarms=[*alarms.by_kind.values(), alarms.attention], width=WIDE, height=3
                     )
                 ],
-                *_watched(metrics, people=context.spec.bias is not None, attribution=context.spec.attribution.enabled),
+                *_watched(metrics, context),
                 [
                     _graph(
                         "Errors of functions",
@@ -57,15 +57,15 @@ class Dashboard(Construct):
         )
 
 
-def _watched(metrics: ModelMetrics, *, people: bool, attribution: bool) -> list[list[cloudwatch.GraphWidget]]:
+def _watched(metrics: ModelMetrics, context: ModelContext) -> list[list[cloudwatch.GraphWidget]]:
     """Rows of graphs of what the monitors and the endpoint tell."""
     return [
         _drift(metrics),
         _quality(metrics),
         _performance(metrics),
-        *([_bias(metrics)] if people else []),
+        *([_bias(metrics)] if context.spec.bias else []),
         _labels(metrics),
-        *([_attribution(metrics)] if attribution else []),
+        *([_attribution(metrics)] if context.spec.attribution.enabled else []),
         _traffic(metrics),
     ]
 

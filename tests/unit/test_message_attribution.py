@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.unit.test_message import NOW, SPEC, evidence, finding, fits_sns, paragraph, told
 from watchkeeper.attribution import AttributionLook, Attributions, DriftSettings, Importance, examine
-from watchkeeper.message import AlarmChange, AttributionEvidence, Evidence, Message, alarm_message
+from watchkeeper.message import AlarmChange, AttributionEvidence, DriftEvidence, Message, alarm_message
 from watchkeeper.naming import AlarmKind
 
 NAMES = ("income", "age", "postcode")
@@ -22,7 +22,7 @@ def importance(*means: float, rows: int = 400) -> Importance:
 
 def drift_message(known: Importance | None) -> Message:
     found = evidence([finding("postcode", effect=0.3), finding("income"), finding("tenure")])
-    return told(AlarmKind.DRIFT, Evidence(found.findings, found.uri, known))
+    return told(AlarmKind.DRIFT, DriftEvidence(found.findings, found.uri, known))
 
 
 def test_a_drift_message_says_which_drifted_feature_matters_and_names_it_first() -> None:

@@ -43,15 +43,15 @@ def newest_estimate(store: Store, model: str, until: datetime) -> tuple[str, Est
     return next(((key, EstimateLook.from_json(stored)) for key, stored in found), None)
 
 
-def newest_bias(store: Store, model: str, until: datetime) -> tuple[str, BiasLook] | None:
-    """The same of the bias monitor."""
-    return next(((key, BiasLook.from_json(stored)) for key, stored in _newest(store, model, BIAS, until)), None)
-
-
 def newest_attribution(store: Store, model: str, until: datetime) -> tuple[str, AttributionLook] | None:
     """The same of the attribution monitor."""
     found = _newest(store, model, ATTRIBUTION, until)
     return next(((key, AttributionLook.from_json(stored)) for key, stored in found), None)
+
+
+def newest_bias(store: Store, model: str, until: datetime) -> tuple[str, BiasLook] | None:
+    """The same of the bias monitor."""
+    return next(((key, BiasLook.from_json(stored)) for key, stored in _newest(store, model, BIAS, until)), None)
 
 
 def _newest(store: Store, model: str, monitor: str, until: datetime) -> Iterator[tuple[str, bytes]]:

@@ -149,8 +149,8 @@ class Monitors(Section):
     data_quality: DataQuality = DataQuality()
     performance: Performance = Performance()
     estimated_performance: EstimatedPerformance = EstimatedPerformance()
-    bias: Bias = Bias()
     attribution: Attribution = Attribution()
+    bias: Bias = Bias()
 
 
 def _constraints(path: Path) -> str:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from watchkeeper.attribution import AttributionLook, Importance, Move, sentence, weigh
 from watchkeeper.findings import Finding, Findings
+from watchkeeper.message.account import Account
 from watchkeeper.message.layout import listed, moment
+from watchkeeper.naming import AlarmKind
+from watchkeeper.spec import ModelSpec
 
 SHOWN = 6
 HEADLINE_ROOM = 45
+
+
+@dataclass(frozen=True)
+class AttributionEvidence:
+    """The attribution monitor's newest look, and where it is kept."""
+
+    look: AttributionLook
+    uri: str
+
+    def account(self, spec: ModelSpec, kind: AlarmKind) -> Account:
+        """What it says."""
+        look = self.look
+        return Account(headline(look), lines=lines(look), seen=window(look))
 
 
 def headline(look: AttributionLook) -> str:

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from watchkeeper.bias import ALL_OTHERS, BiasLook, Measurement
 from watchkeeper.bias.facet import BETWEEN
 from watchkeeper.bias.metric import Basis, Unit
 from watchkeeper.bias.metrics import BY_SHORT
 from watchkeeper.bias.wording import told
+from watchkeeper.message.account import Account
 from watchkeeper.message.layout import listed, moment
 from watchkeeper.message.texts import TEXTS
 from watchkeeper.naming import AlarmKind
+from watchkeeper.spec import ModelSpec
 
 SHOWN = 5
 HEADLINE_ROOM = 55
+
+
+@dataclass(frozen=True)
+class BiasEvidence:
+    """The bias monitor's newest look, and where it is kept."""
+
+    look: BiasLook
+    uri: str
+
+    def account(self, spec: ModelSpec, kind: AlarmKind) -> Account:
+        """What it says."""
+        look = self.look
+        return Account(
+            headline(look, kind),
+            lines=lines(look, kind),
+            seen=window(look),
+            meaning=meaning(look),
+            causes=causes(look, kind),
+            whole="The whole table",
+        )
 
 
 def headline(look: BiasLook, kind: AlarmKind) -> str:

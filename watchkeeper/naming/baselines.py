@@ -30,11 +30,6 @@ def outcome_baseline_key(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "outcomes.json"
 
 
-def group_baseline_key(model: str, version: str) -> str:
-    """How those rows are divided into groups of people, and what was predicted and true of each group."""
-    return baseline_prefix(model, version) + "groups.json"
-
-
 def lineage_key(model: str, version: str) -> str:
     """Where a version comes from."""
     return baseline_prefix(model, version) + "lineage.json"
@@ -58,6 +53,11 @@ def gate_key(model: str, run: str) -> str:
 def estimator_key(model: str, version: str) -> str:
     """What these rows say of performance without labels; a version may have none."""
     return baseline_prefix(model, version) + "estimator.json"
+
+
+def group_baseline_key(model: str, version: str) -> str:
+    """How those rows are divided into groups of people, and what was predicted and true of each group."""
+    return baseline_prefix(model, version) + "groups.json"
 
 
 def label_values_key(model: str) -> str:

@@ -40,11 +40,11 @@ class Metric(StrEnum):
     ESTIMATED_PERFORMANCE = "EstimatedPerformance"
     ESTIMATED_FALL = "EstimatedFall"
     ESTIMATE_ERROR = "EstimateError"
+    ATTRIBUTION_NDCG = "AttributionNdcg"
+    ATTRIBUTION_DRIFT = "AttributionDrift"
     BIASED_GROUPS = "BiasedGroups"
     BIAS_SCORE = "BiasScore"
     BIAS_DRIFT = "BiasDrift"
-    ATTRIBUTION_NDCG = "AttributionNdcg"
-    ATTRIBUTION_DRIFT = "AttributionDrift"
 
 
 class AlarmKind(StrEnum):
