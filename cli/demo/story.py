@@ -40,6 +40,8 @@ SHOWN, BAR = 8, 40
 """Features whose importance is shown, and signs of a bar of all of it."""
 SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)")
 """Of bias, those that the demo's table has room for."""
+FAIRNESS_HOURS = 8
+"""Of traffic, that tell enough of small groups."""
 
 
 @dataclass(frozen=True)
@@ -276,27 +278,30 @@ def fairness(stage: Stage, script: Script) -> None:
     """The bias monitor looks at whom the predictions of the serving version favour."""
     if stage.model.spec().bias is None:
         return
+    rows = FAIRNESS_HOURS * script.rows_an_hour
     with step("How groups of people fare (compared every six hours)"):
-        comes_true(stage, script, lambda: _of_serving(stage) is not None, "look at groups of the serving version", 8)
-    look = _of_serving(stage)
+        comes_true(stage, script, lambda: _of_serving(stage, rows) is not None, "look at groups of people", 18)
+    look = _of_serving(stage, rows)
     if look is None:
         return
     note(f"{look.findings.rows:,} predictions of {look.version}; positive means that {look.favourable}")
     table = Table("group", "metric", "value", "95 %", "when judged", "verdict", title="Bias", title_justify="left")
+    table.caption = "What the metrics mean: docs/bias.md"
     for row in look.table:
         if row.metric.endswith(SHOWN_METRICS) and "&" not in row.group and row.against != ALL_OTHERS:
             style = "red" if "biased" in row.verdict else ""
-            against = f"{row.group} against {row.against}"
-            table.add_row(against, row.metric, row.value, row.interval, row.baseline, row.verdict, style=style)
+            against, metric = f"{row.group} against {row.against}", row.metric.rpartition("(")[2].removesuffix(")")
+            table.add_row(against, metric, row.value, row.interval, row.baseline, row.verdict, style=style)
     console.print(table)
     if stage.alarm_state(AlarmKind.BIAS) == "ALARM":
         show_message(stage, "alarm", "biased")
 
 
-def _of_serving(stage: Stage) -> BiasLook | None:
-    """The newest look at groups, if it is at the version that serves now."""
+def _of_serving(stage: Stage, rows: int) -> BiasLook | None:
+    """The newest look at groups, if it is at so many rows of the version that serves now."""
     look = stage.bias()
-    return look if look is not None and look.version == stage.serving_version() else None
+    fits = look is not None and look.version == stage.serving_version() and look.findings.rows >= rows
+    return look if fits else None
 
 
 def go_wrong_and_back(stage: Stage, script: Script) -> None:

@@ -19,16 +19,18 @@ from watchkeeper.bias import (
     BiasLook,
     GroupBaseline,
     GroupCounts,
+    GroupSettings,
     bias_settings,
     dispersion,
     examine,
     favourable,
+    group_settings,
     merge_all,
 )
 from watchkeeper.bias.dispersion import LEAST_PARTS
 from watchkeeper.errors import ConfigError
 from watchkeeper.naming import Metric
-from watchkeeper.spec import BiasMonitor, deployed_spec
+from watchkeeper.spec import deployed_spec
 
 NO_BASELINE = "no baseline"
 
@@ -47,12 +49,12 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     if baseline is None:
         logger.warning("This version has no groups to compare; start the model's onboarding or retraining")
         return {"outcome": NO_BASELINE, "rows": 0, "biased": 0, "look": None}
-    _tell_what_changed(monitor, baseline)
+    _tell_what_changed(group_settings(monitor, spec.task), baseline)
     hours = naming.window_hours(end, monitor.window_hours)
     parts = counted.parts(baseline, hours)
     window = merge_all(parts, GroupCounts.empty(baseline.binning))
     findings = examine(baseline.counts, window, bias_settings(monitor, _dispersion(parts)))
-    words = favourable(monitor, spec.task, spec.label)
+    words = favourable(baseline.binning.positive, spec.task, spec.label)
     look = BiasLook(spec.name, baseline.version, hours[0], end, words, findings)
     key = naming.findings_key(spec.name, BIAS, end)
     deployed.store().put(key, look.to_json())
@@ -61,14 +63,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"outcome": look.outcome.value, "rows": findings.rows, "biased": look.biased_groups, "look": key}
 
 
-def _tell_what_changed(monitor: BiasMonitor, baseline: GroupBaseline) -> None:
-    """Say that the file names other attributes than the baseline: those of the file hold from the next one on."""
-    wanted, counted = {each.name for each in monitor.attributes}, {each.name for each in baseline.binning.attributes}
-    if wanted != counted:
+def _tell_what_changed(wanted: GroupSettings, baseline: GroupBaseline) -> None:
+    """Say that the file has other attributes, or another favourable outcome, than what was counted."""
+    names, counted = {each.name for each in wanted.sensitive}, {each.name for each in baseline.binning.attributes}
+    if names != counted or wanted.positive != baseline.binning.positive:
         logger.warning(
-            "The model's file names other attributes than this version's baseline has groups of; they hold from the "
-            "next version on",
-            file=sorted(wanted),
+            "The model's file names other attributes, or another favourable outcome, than this version's baseline has "
+            "counts of; they hold from the next version on",
+            file=sorted(names),
             baseline=sorted(counted),
         )
 

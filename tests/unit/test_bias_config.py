@@ -46,6 +46,11 @@ def monitor(*parts: str, **more: str) -> BiasMonitor:
     return found
 
 
+def words(spec: ModelSpec) -> str:
+    assert spec.bias is not None
+    return favourable(group_settings(spec.bias, spec.task).positive, spec.task, spec.label)
+
+
 def problem(*parts: str, **more: str) -> str:
     with pytest.raises(ConfigError) as caught:
         parse(file(*parts, **more), "models/x.yaml")
@@ -62,7 +67,7 @@ def test_sensitive_categories_are_watched_without_a_word_more() -> None:
     assert settings.sensitive == (Sensitive("gender"), Sensitive("race"))
     assert settings.pairs == (("gender", "race"),)
     assert settings.positive == BINARY
-    assert favourable(found, spec.task, spec.label) == "defaulted is 1"
+    assert words(spec) == "defaulted is 1"
     assert ModelSpec.from_json(spec.to_json()) == spec
     # and the file's defaults are the library's, but for the budget of false alarms, which two questions share
     judged = bias_settings(found)
@@ -92,7 +97,7 @@ def test_everything_can_be_said() -> None:
     settings = group_settings(found, spec.task)
     assert settings.sensitive[1] == Sensitive("age", (25.0, 60.0), ("25 to under 60",))
     assert (settings.pairs, settings.stratum, settings.positive) == ((), Sensitive("race"), BINARY_REVERSED)
-    assert favourable(found, spec.task, spec.label) == "defaulted is not 1"
+    assert words(spec) == "defaulted is not 1"
     judged = bias_settings(found, dispersion=2.0)
     assert (judged.tolerated.ratio, judged.tolerated.share, judged.change.share) == (0.9, 0.1, 0.02)
     assert (judged.change.ratio, judged.minimum_rows, judged.dispersion) == (0.9, 50, 2.0)
@@ -108,8 +113,8 @@ def test_the_favourable_outcome_of_other_tasks_must_be_named() -> None:
     # then
     assert group_settings(classes.bias, classes.task).positive == Positive.classes("gold", "silver")
     assert group_settings(values.bias, values.task).positive == Positive.at_least(700)
-    assert favourable(classes.bias, classes.task, classes.label) == "defaulted is gold or silver"
-    assert favourable(values.bias, values.task, values.label) == "defaulted is 700 or more"
+    assert words(classes) == "defaulted is gold or silver"
+    assert words(values) == "defaulted is 700 or more"
 
 
 @pytest.mark.parametrize(

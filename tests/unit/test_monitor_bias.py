@@ -257,11 +257,11 @@ def test_a_file_that_names_other_people_than_the_baseline_is_told(
     monkeypatch.setattr(monitor_bias, "deployed_spec", lambda: model_spec(bias=changed))
 
     # when
-    answer, _ = look(s3)
+    answer, found = look(s3)
 
-    # then the version's own groups are looked at
-    assert answer["outcome"] == "within tolerance"
-    assert "names other attributes than this version's baseline" in caplog.text
+    # then the version's own groups are looked at, by its own favourable outcome
+    assert (answer["outcome"], found.favourable) == ("within tolerance", "defaulted is not 1")
+    assert "names other attributes, or another favourable outcome, than this version's baseline" in caplog.text
 
 
 def test_a_model_without_anybody_to_watch_is_refused(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:

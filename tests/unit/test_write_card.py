@@ -14,6 +14,8 @@ from lambdas.write_card import handler as write_card
 from tests.support import CONTEXT
 from tests.unit.fake_aws import BUCKET, fake_aws
 from tests.unit.test_model_card import LINEAGE
+from tests.unit.test_monitor_bias import SPEC as WATCHED
+from tests.unit.test_monitor_bias import UNFAIR
 from tests.unit.test_monitor_performance import BASELINE, SPEC
 from watchkeeper import naming
 from watchkeeper.attribution import Attributions, Importance, RequestSample
@@ -83,6 +85,21 @@ def test_a_card_grows_with_what_is_learned_and_sagemaker_shows_the_newest(s3: An
     assert "8,000 labelled rows" in page
     assert "s3://data/model.tar.gz" in page
     assert shown()["ModelCardVersion"] > 1
+
+
+def test_a_card_tells_how_groups_fared_whom_the_file_names(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given
+    s3.put_object(Bucket=BUCKET, Key=naming.group_baseline_key("credit", "v1"), Body=UNFAIR.to_json())
+    monkeypatch.setattr(write_card, "deployed_spec", lambda: WATCHED)
+
+    # when
+    write_card.handler(learned(), CONTEXT)
+
+    # then
+    content = json.loads(s3.get_object(Bucket=BUCKET, Key=CONTENT)["Body"].read())
+    (fairness,) = [each for each in content["evaluation_details"] if each["name"] == "Fairness"]
+    assert {group["name"] for group in fairness["metric_groups"]} == {"sex f"}
+    assert "Fairness was not measured" not in s3.get_object(Bucket=BUCKET, Key=PAGE)["Body"].read().decode()
 
 
 def test_of_two_that_write_at_once_the_one_that_read_earlier_begins_again(

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from watchkeeper import naming
 from watchkeeper.attribution import Importance, RequestSample
 from watchkeeper.aws.store import Store
+from watchkeeper.bias import GroupBaseline, Row, bias_settings, examine, table
 from watchkeeper.card import Facts, Package
 from watchkeeper.lineage import Lineage
 from watchkeeper.outcomes import OutcomeBaseline
@@ -42,8 +43,17 @@ def known(store: Store, spec: ModelSpec, version: str, package: Package | None, 
         lineage=None if lineage is None else Lineage.from_json(lineage),
         performance=None if outcomes is None else measure(outcomes),
         segments=() if outcomes is None else weakest(outcomes, CompareSettings()),
+        bias=_fairness(store, spec, version),
         importance=() if importance is None else importance.ranking(),
     )
+
+
+def _fairness(store: Store, spec: ModelSpec, version: str) -> tuple[Row, ...]:
+    """The bias table of the rows that the version was judged on; none where nobody is to be watched."""
+    stored = store.get(naming.group_baseline_key(spec.name, version))
+    if spec.bias is None or stored is None:
+        return ()
+    return table(examine(None, GroupBaseline.from_json(stored).counts, bias_settings(spec.bias)))
 
 
 def _importance(store: Store, spec: ModelSpec, version: str) -> Importance | None:

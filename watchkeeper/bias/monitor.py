@@ -35,13 +35,13 @@ def bias_settings(monitor: BiasMonitor, dispersion: float = 1.0) -> BiasSettings
     )
 
 
-def favourable(monitor: BiasMonitor, task: Task, label: Label) -> str:
-    """The favourable outcome in words."""
-    if task is Task.REGRESSION:
-        return f"{label.name} is {monitor.favourable_from:g} or more"
+def favourable(positive: Positive, task: Task, label: Label) -> str:
+    """The favourable outcome of some counts in words."""
+    if positive.threshold is not None:
+        return f"{label.name} is {positive.threshold:g} or more"
     if task is Task.MULTICLASS:
-        return f"{label.name} is {' or '.join(monitor.favourable)}"
-    return f"{label.name} is {'' if POSITIVE in monitor.favourable else 'not '}{label.positive}"
+        return f"{label.name} is {' or '.join(positive.truth)}"
+    return f"{label.name} is {'' if POSITIVE in positive.predicted else 'not '}{label.positive}"
 
 
 def _positive(monitor: BiasMonitor, task: Task) -> Positive:
