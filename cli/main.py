@@ -32,6 +32,10 @@ Replays the history in a CSV or Parquet file through the drift monitor: the firs
 every window is a look, as in the account. Says what would have fired and when, how many false alarms a month that is,
 how late a known change would have been found, and which threshold would have kept the budget. See docs/backtest.md."""
 
+_EXPLAIN = """\
+Says what each value of a captured request added to its prediction. The version that answered it is asked about rows
+like it, by a batch transform job; the endpoint is not. See docs/explanation.md."""
+
 _PROFILE = """\
 Profiles the rows of a CSV or Parquet file against a baseline, wherever they are: only the profile need travel, and it
 merges with all others. With --noise it is differentially private. See docs/backtest.md."""
@@ -96,6 +100,13 @@ def parser() -> argparse.ArgumentParser:
     baseline = commands.add_parser("baseline", help="make version 1's baseline in the account, and wait for it")
     baseline.add_argument("model", help="a model's name, or its YAML file")
     baseline.set_defaults(run=_baseline)
+
+    explain = commands.add_parser("explain", help="why a prediction is what it is", description=_EXPLAIN)
+    explain.add_argument("model", help="a model's name, or its YAML file")
+    explain.add_argument("id", help="the inference id that the client sent, else SageMaker's event id")
+    explain.add_argument("--row", type=_count, default=1, metavar="N", help="of a request of several rows (1)")
+    explain.add_argument("--json", action="store_true", help="print JSON")
+    explain.set_defaults(run=_explain)
 
     check = commands.add_parser("validate", help="check models' YAML files")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -182,6 +193,15 @@ def _positive(text: str) -> float:
     return number
 
 
+def _count(text: str) -> int:
+    """A whole number from 1 on."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+_count.__name__ = "whole number from 1 on"
 _positive.__name__ = "positive number"  # argparse names the type in its message
 
 
@@ -216,6 +236,12 @@ def _baseline(options: argparse.Namespace) -> None:
     from cli.onboarding import baseline
 
     baseline(options.model)
+
+
+def _explain(options: argparse.Namespace) -> None:
+    from cli.explain import run
+
+    run(options.model, options.id, options.row, options.json)
 
 
 def _validate(options: argparse.Namespace) -> None:

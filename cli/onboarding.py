@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,18 @@ def baseline(name: str) -> None:
         stateMachineArn=outputs["OnboardingMachineArn"], input=json.dumps({"data": source, "version": "v1"})
     )["executionArn"]
     with step(f"Making the baseline of {model.name} (two Glue jobs and a batch transform; some minutes)"):
-        while (answer := machine.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            time.sleep(_POLL_SECONDS)  # another machine's work can only be polled
+        answer = finished(execution)
     if answer["status"] != "SUCCEEDED":
         raise AccountError(f"Onboarding ended as {answer['status']}: {answer.get('error')}: {answer.get('cause')}")
     note(f"the drift monitor now looks every {_every(model)}")
+
+
+def finished(execution: str) -> Mapping[str, Any]:
+    """An execution of a state machine, as soon as it has ended."""
+    machine = boto3.client("stepfunctions")
+    while (answer := dict(machine.describe_execution(executionArn=execution)))["status"] == "RUNNING":
+        time.sleep(_POLL_SECONDS)  # another machine's work can only be polled
+    return answer
 
 
 def _every(model: ModelConfig) -> str:

@@ -29,6 +29,7 @@ from glue_jobs.job import arguments, session
 from glue_jobs.merging import batch, merged, queue
 from glue_jobs.reference import Run, Task
 from watchkeeper import jsonio, naming
+from watchkeeper.attribution import RequestSample
 from watchkeeper.aws import label_values
 from watchkeeper.aws.deployed import store
 from watchkeeper.aws.store import Store
@@ -46,6 +47,8 @@ from watchkeeper.trainingset import MANIFEST, Manifest, Split
 SAMPLE_CELLS = 2_000_000
 """Bins are fitted on a sample of about so many values, held by the driver; the reference counts all rows."""
 VERIFIED_ROWS = 20
+SAMPLE_ROWS = 500
+"""Requests that are kept to explain others by, and to explain: as long as the baseline is."""
 MOST_STRETCHES = 64
 SAMPLES = "requests string, rows long, sample binary"
 PARTIALS = "stretch long, profile binary"
@@ -82,11 +85,15 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
-    if judged.estimator is not None:
-        data.put(naming.estimator_key(spec.name, version), judged.estimator.to_json())
-    data.put(naming.outcome_baseline_key(spec.name, version), judged.outcomes.to_json())
+    counted = labelled.count(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    data.put(naming.outcome_baseline_key(spec.name, version), counted.outcomes.to_json())
+    if counted.groups is not None:
+        data.put(naming.group_baseline_key(spec.name, version), counted.groups.to_json())
+    if counted.estimator is not None:
+        data.put(naming.estimator_key(spec.name, version), counted.estimator.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
+    requests = RequestSample(baseline.id, reference.spread(holdout, manifest.holdout_rows, SAMPLE_ROWS))
+    data.put(naming.sample_key(spec.name, version), requests.to_json())
     data.put(naming.lineage_key(spec.name, version), _lineage(spec, data, version, run, manifest, created).to_json())
     data.put(naming.baseline_key(spec.name, version), baseline.to_json())  # last: it starts the profiling
 

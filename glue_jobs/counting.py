@@ -11,39 +11,40 @@ from pyspark.sql import SparkSession
 
 from glue_jobs.curating import Curated
 from glue_jobs.merging import batch, queue
+from watchkeeper.aws.counted_hours import CountedHours, Part, Uncounted
 from watchkeeper.aws.curated_hours import Hour, Shard
-from watchkeeper.aws.outcome_hours import OutcomeHours, Uncounted
-from watchkeeper.outcomes import Outcomes
 
-TASK = "hour string, version string, digits string"
-PARTIAL = "hour string, version string, outcomes binary"
-DONE = "hour string, version string"
+TASK = "hour string, version string, digits string, kinds string"
+PARTIAL = "hour string, version string, kind string, counts binary, refused string"
+DONE = "place string, reason string"
 
 
-def count(spark: SparkSession, curated: Curated, hours: Sequence[Uncounted]) -> None:
-    """Count hours; those whose files are written meanwhile once more."""
-    outcomes = OutcomeHours(curated.hours)
+def count(spark: SparkSession, curated: Curated, hours: Sequence[Uncounted]) -> dict[str, str]:
+    """Count hours, those whose files are written meanwhile once more; what was refused, as `CountedHours.count`."""
+    counted = CountedHours.of(curated.hours)
+    refused: dict[str, str] = {}
     while hours:
-        _count(spark, curated, hours)
-        hours = [again for hour in hours if (again := outcomes.written_since(hour)) is not None]
+        refused |= _count(spark, curated, hours)
+        hours = [again for hour in hours if (again := counted.written_since(hour)) is not None]
+    return refused
 
 
-def _count(spark: SparkSession, curated: Curated, hours: Sequence[Uncounted]) -> None:
+def _count(spark: SparkSession, curated: Curated, hours: Sequence[Uncounted]) -> dict[str, str]:
     def observe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        outcomes = OutcomeHours(curated.hours)
+        counted = CountedHours.of(curated.hours)
         for row in (row for rows in batches for row in rows.to_pylist()):
             hour = Hour(datetime.fromisoformat(row["hour"]), row["version"])
-            counted = outcomes.observed(Shard(hour, row["digits"]))
-            yield batch(PARTIAL, row["hour"], row["version"], counted.to_json())
+            for part in counted.observed(Shard(hour, row["digits"]), row["kinds"].split(",")):
+                yield batch(PARTIAL, row["hour"], row["version"], *part)
 
     def keep(partials: pd.DataFrame) -> pd.DataFrame:
-        outcomes = OutcomeHours(curated.hours)
         hour = Hour(datetime.fromisoformat(partials["hour"].iloc[0]), partials["version"].iloc[0])
-        baseline = outcomes.baseline(hour.version)
-        assert baseline is not None  # it was observed with it
-        outcomes.keep(hour, (Outcomes.from_json(bytes(part), baseline.binning) for part in partials["outcomes"]))
-        return partials[["hour", "version"]].iloc[:1]
+        rows = zip(partials["kind"], partials["counts"], partials["refused"], strict=True)
+        parts = (Part(kind, bytes(counts), reason) for kind, counts, reason in rows)
+        refused = CountedHours.of(curated.hours).keep(hour, parts)
+        return pd.DataFrame({"place": list(refused), "reason": list(refused.values())}, dtype=str)
 
-    tasks = [(h.start.isoformat(), h.version, shard.digits) for h, files in hours for shard in files]
+    tasks = [(h.start.isoformat(), h.version, shard.digits, ",".join(kinds)) for h, fs, kinds in hours for shard in fs]
     observed = queue(spark, tasks, TASK).mapInArrow(observe, PARTIAL)
-    observed.groupBy("hour", "version").applyInPandas(keep, DONE).collect()
+    done = observed.groupBy("hour", "version").applyInPandas(keep, DONE).collect()
+    return {row["place"]: row["reason"] for row in done}

@@ -14,10 +14,10 @@ from glue_jobs import counting, filing, joining
 from glue_jobs.curating import Curated
 from glue_jobs.job import arguments, session
 from watchkeeper import jsonio
+from watchkeeper.aws.counted_hours import CountedHours
 from watchkeeper.aws.curation import LABELS_AT_ONCE, Allowance, Outcome
 from watchkeeper.aws.curation_report import Report
 from watchkeeper.aws.deployed import client
-from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.spec import deployed_spec
 
 log = logging.getLogger("join_labels")
@@ -36,8 +36,8 @@ def main() -> None:
     outcome.filed = {hour.hour for hour in large}
     if files := list(curated.files.to_read()):
         joining.join(spark, curated, files, outcome, int(options.get("LABELS_AT_ONCE", LABELS_AT_ONCE)))
-    uncounted = list(OutcomeHours(curated.hours).to_count())
-    counting.count(spark, curated, uncounted)
+    uncounted = list(CountedHours.of(curated.hours).to_count())
+    outcome.refused = counting.count(spark, curated, uncounted)
     outcome.counted = {each.hour for each in uncounted}
     log.warning("%s: %d hours filed with %d rows, %d labels joined", spec.name, len(large), rows, outcome.labels)
     if "FUNCTION" in options:

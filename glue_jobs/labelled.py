@@ -1,7 +1,9 @@
-"""What the labels of a holdout say of a version: the bins of its outcomes, and the outcomes to compare windows with.
+"""What the labels of a holdout say of a version: bins and groups, and the counts over them to compare windows with.
 
-The rows are read twice by the executors, as those of the baseline are: for a sample that the bins are fitted on, and
-the estimator of performance without labels, and for the counts over these bins.
+The rows are read twice by the executors, as those of the baseline are: for a sample that bins, groups and the estimator
+of performance without labels are fitted on, and for the counts over these. Groups are of the holdout, and not of the
+training rows, also for the metrics that are of labels alone: only the holdout has the version's own answers, and a
+window is compared with what it was judged on.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,37 +20,74 @@ from pyspark.sql import SparkSession
 from glue_jobs import reference
 from glue_jobs.merging import batch, queue
 from glue_jobs.reference import Task
+from watchkeeper import bias
+from watchkeeper.bias import GroupBaseline, GroupBinning, GroupCounts, group_settings
 from watchkeeper.errors import DatasetError
 from watchkeeper.estimation import Estimator
 from watchkeeper.outcomes import Labelled, OutcomeBaseline, OutcomeBinning, Outcomes, merge_all, observe
 from watchkeeper.spec import ModelSpec
 
 log = logging.getLogger("labelled")
-SAMPLES, PARTIALS = "sample binary", "outcomes binary"
+SAMPLES, PARTIALS = "sample binary", "outcomes binary, groups binary"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What a version was judged on.
+class Counted:
+    """A version's baselines that labels are needed for.
 
     Attributes
     ----------
+    groups : None for a model without sensitive attributes
     estimator : of performance without labels; None when there are too few rows to learn from
     """
 
     outcomes: OutcomeBaseline
-    estimator: Estimator | None
+    groups: GroupBaseline | None = None
+    estimator: Estimator | None = None
 
 
-def judged(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[Task], share: float) -> Judged:
-    """What the labels of a holdout say of the version's predictions.
+@dataclass(frozen=True)
+class Counting:
+    """Bins of outcomes and groups, as executors are given them to count rows over."""
+
+    outcomes: OutcomeBinning
+    groups: GroupBinning | None
+
+    @classmethod
+    def fit(cls, spec: ModelSpec, rows: Labelled) -> Counting:
+        """For some of the rows; ConfigError where they do not have the groups that the model's file names."""
+        groups = None if spec.bias is None else GroupBinning.fit(group_settings(spec.bias, spec.task), rows)
+        return cls(OutcomeBinning.fit(spec, rows), groups)
+
+    def count(self, parts: Iterator[Labelled]) -> tuple[bytes, bytes]:
+        """The counts of all rows, of which there may be none."""
+        found, groups = Outcomes.empty(self.outcomes), None if self.groups is None else GroupCounts.empty(self.groups)
+        for rows in parts:
+            found = found.merge(observe(self.outcomes, rows))
+            groups = None if groups is None else groups.merge(bias.observe(groups.binning, rows))
+        return found.to_json(), b"" if groups is None else groups.to_json()
+
+    def together(self, version: str, partials: Sequence[tuple[bytes, bytes]]) -> Counted:
+        """The baselines, of counts of parts of the rows."""
+        read = (Outcomes.from_json(each, self.outcomes) for each, _ in partials)
+        whole = OutcomeBaseline(version, merge_all(read, Outcomes.empty(self.outcomes)))
+        if self.groups is None:
+            return Counted(whole)
+        by_group = (GroupCounts.from_json(each, self.groups) for _, each in partials)
+        return Counted(whole, GroupBaseline(version, bias.merge_all(by_group, GroupCounts.empty(self.groups))))
+
+
+def count(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[Task], share: float) -> Counted:
+    """The baselines of a holdout.
 
     Parameters
     ----------
-    share : of the rows, that bins and estimator are fitted on
+    share : of the rows, that bins, groups and estimator are fitted on
 
     Raises
     ------
+    ConfigError
+        The rows do not have the groups that the model's file names.
     DatasetError
         Rows cannot be read, or have no label.
     """
@@ -63,17 +102,16 @@ def judged(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence
 
     sampled = work.mapInArrow(sample, SAMPLES).toLocalIterator()
     parts = [pickle.loads(row["sample"]) for row in sampled]  # noqa: S301  # our own executors wrote it
-    rows = Labelled.together(parts)
-    binning = OutcomeBinning.fit(spec, rows)
+    fitted_on = Labelled.together(parts)
+    counting = Counting.fit(spec, fitted_on)
 
-    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        counted = (observe(binning, rows) for task in _tasks(batches) for rows in reference.labelled(spec, task))
-        yield batch(PARTIALS, merge_all(counted, Outcomes.empty(binning)).to_json())
+    def partial(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = (rows for task in _tasks(batches) for rows in reference.labelled(spec, task))
+        yield batch(PARTIALS, *counting.count(rows))
 
-    partials = work.mapInArrow(count, PARTIALS).toLocalIterator()
-    found = (Outcomes.from_json(bytes(row["outcomes"]), binning) for row in partials)
-    outcomes = OutcomeBaseline(version, merge_all(found, Outcomes.empty(binning)))
-    return Judged(outcomes, _estimator(version, binning, rows))
+    counted = work.mapInArrow(partial, PARTIALS).toLocalIterator()
+    found = counting.together(version, [(bytes(row["outcomes"]), bytes(row["groups"])) for row in counted])
+    return replace(found, estimator=_estimator(version, counting.outcomes, fitted_on))
 
 
 def _estimator(version: str, binning: OutcomeBinning, rows: Labelled) -> Estimator | None:

@@ -7,9 +7,10 @@ are read by the reader of batch captures, so a value means here what it means in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -152,6 +153,13 @@ def head(task: Task, rows: int) -> list[tuple[str, str]]:
     """The first requests of a holdout file with their answers, as text."""
     pairs = zip(_lines(task.requests), _lines(task.answers), strict=False)
     return [(asked.decode(), told.decode()) for asked, told in islice(pairs, rows)]
+
+
+def spread(tasks: Sequence[Task], rows: int, wanted: int) -> tuple[str, ...]:
+    """At most so many requests of a holdout of so many rows, evenly spread over it, as text."""
+    every = max(1, math.ceil(rows / wanted))
+    lines = chain.from_iterable(_lines(task.requests) for task in tasks)
+    return tuple(line.decode() for line in islice(lines, 0, None, every))
 
 
 def _lines(uri: str) -> Iterator[bytes]:

@@ -6,9 +6,6 @@ that a training file and a request hold. From then on the rows are a Spark DataF
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -32,6 +29,7 @@ from watchkeeper.holdout import canonical_truth
 from watchkeeper.ids import Ids
 from watchkeeper.jsonio import lines_of
 from watchkeeper.labels import LabelReader, Source
+from watchkeeper.requests import csv_line, json_line
 from watchkeeper.spec import InputFormat, Kind, ModelSpec
 from watchkeeper.table import CategoryColumn, NumberColumn, column
 
@@ -184,7 +182,7 @@ def row_texts(spec: ModelSpec, inputs: Sequence[Sequence[object]]) -> tuple[list
     if spec.input_format is InputFormat.JSON:
         names = [feature.name for feature in spec.features]
         rows = zip(*(values.get(name, blank) for name in names), strict=True)
-        return training, [json.dumps({"instances": [dict(zip(names, row, strict=True))]}) for row in rows]
+        return training, [json_line(names, row) for row in rows]
     if len(values) == len(spec.features):
         return training, training
     return training, _csv_lines([values.get(feature.name, blank) for feature in spec.features])
@@ -211,12 +209,7 @@ def _text(value: object) -> str | None:
 
 
 def _csv_lines(columns: Sequence[Sequence[Any]]) -> list[str]:
-    lines = []
-    for row in zip(*columns, strict=True):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="").writerow(["" if value is None else value for value in row])
-        lines.append(text.getvalue().replace("\r", " ").replace("\n", " "))  # one row is one line
-    return lines
+    return [csv_line(row) for row in zip(*columns, strict=True)]
 
 
 def _some(lines: Iterable[bytes]) -> Iterator[list[bytes]]:

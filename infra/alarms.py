@@ -89,7 +89,9 @@ class ModelMetrics:
         self.reckoning = cdk.Duration.seconds(int(context.config.monitors.performance.every.total_seconds()))
         self.estimating = cdk.Duration.seconds(int(context.config.monitors.estimated_performance.every.total_seconds()))
         self.join = cdk.Duration.seconds(int(context.config.labels.every.total_seconds()))
+        self.attribution = cdk.Duration.seconds(int(context.config.monitors.attribution.every.total_seconds()))
         self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
+        self.bias = cdk.Duration.seconds(int(context.config.monitors.bias.every.total_seconds()))
 
     def of(self, metric: Metric, statistic: str, period: cdk.Duration) -> cloudwatch.Metric:
         """One of the model's own metrics."""
@@ -153,6 +155,8 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **_of_captures(metrics, missed=_captures(context)),
         **_of_labels(metrics),
         **_of_estimates(metrics),
+        **(_of_attribution(metrics) if context.spec.attribution.enabled else {}),
+        **(_of_bias(metrics) if context.spec.bias else {}),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
     }
@@ -246,6 +250,42 @@ def _of_estimates(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
             "Look at the newest look at estimated performance under findings/: which metrics are estimated to have "
             "fallen, and which features moved? Ask for labels of some of these rows first.",
             missing=cloudwatch.TreatMissingData.IGNORE,
+        ),
+    }
+
+
+def _of_attribution(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """The alarm over what the model goes by; between two looks, and while rows are too few, the last verdict holds."""
+    return {
+        AlarmKind.ATTRIBUTION_DRIFT: Definition(
+            metrics.of(Metric.ATTRIBUTION_DRIFT, "Maximum", metrics.attribution),
+            1,
+            "Look at the newest look of the attribution monitor under findings/: which features rose or fell? Has "
+            "their source changed, or the container?",
+            inclusive=True,
+            missing=cloudwatch.TreatMissingData.IGNORE,
+        ),
+    }
+
+
+def _of_bias(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """Alarms over how groups of people fare; while groups have too few rows, the last verdict holds."""
+    keep = cloudwatch.TreatMissingData.IGNORE
+    return {
+        AlarmKind.BIAS: Definition(
+            metrics.of(Metric.BIASED_GROUPS, "Maximum", metrics.bias),
+            1,
+            "Look at the newest look of the bias monitor under findings/: which group fares worse, by which metric, "
+            "and was it so when the version was judged? If not, go back to the last good version.",
+            inclusive=True,
+            missing=keep,
+        ),
+        AlarmKind.BIAS_DRIFT: Definition(
+            metrics.of(Metric.BIAS_DRIFT, "Maximum", metrics.bias),
+            1,
+            "Look at the newest look of the bias monitor under findings/: which group fares otherwise than when the "
+            "version was judged? Look at the drift monitor's findings for the same time first.",
+            missing=keep,
         ),
     }
 

@@ -13,8 +13,10 @@ from infra.python_function import PythonFunction
 from infra.shared import ModelContext
 from watchkeeper import naming
 
-TELLING = (naming.baseline_key,)
-"""Objects that complete what is known of a version."""
+
+def telling(model: str) -> list[str]:
+    """Patterns of the keys of objects that complete what is known of a version."""
+    return [naming.baseline_key(model, "*"), naming.importance_key(model, "*", "*")]
 
 
 class Cards(Construct):
@@ -57,7 +59,7 @@ class Cards(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [context.platform.bucket.bucket_name]},
-                    "object": {"key": [{"wildcard": key(model, "*")} for key in TELLING]},
+                    "object": {"key": [{"wildcard": key} for key in telling(model)]},
                 },
             ),
         )

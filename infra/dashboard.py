@@ -42,7 +42,7 @@ class Dashboard(Construct):
                         title="Now", alarms=[*alarms.by_kind.values(), alarms.attention], width=WIDE, height=3
                     )
                 ],
-                *_watched(metrics),
+                *_watched(metrics, context),
                 [
                     _graph(
                         "Errors of functions",
@@ -57,13 +57,15 @@ class Dashboard(Construct):
         )
 
 
-def _watched(metrics: ModelMetrics) -> list[list[cloudwatch.GraphWidget]]:
+def _watched(metrics: ModelMetrics, context: ModelContext) -> list[list[cloudwatch.GraphWidget]]:
     """Rows of graphs of what the monitors and the endpoint tell."""
     return [
         _drift(metrics),
         _quality(metrics),
         _performance(metrics),
+        *([_bias(metrics)] if context.spec.bias else []),
         _labels(metrics),
+        *([_attribution(metrics)] if context.spec.attribution.enabled else []),
         _traffic(metrics),
     ]
 
@@ -113,6 +115,19 @@ def _performance(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
     ]
 
 
+def _bias(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Groups of people that the model treats worse", metrics.of(Metric.BIASED_GROUPS, "Maximum", metrics.bias)
+        ),
+        _graph(
+            "Worst bias (1 is what is tolerated), change of bias (1 is what matters)",
+            metrics.of(Metric.BIAS_SCORE, "Maximum", metrics.bias),
+            metrics.of(Metric.BIAS_DRIFT, "Maximum", metrics.bias),
+        ),
+    ]
+
+
 def _labels(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
     return [
         _graph(
@@ -123,6 +138,20 @@ def _labels(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
         _graph(
             "Median of the time from prediction to label (seconds)",
             metrics.of(Metric.LABEL_LAG, "Maximum", metrics.join),
+        ),
+    ]
+
+
+def _attribution(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Ranking of what the model goes by (NDCG; 1 is the baseline's)",
+            metrics.of(Metric.ATTRIBUTION_NDCG, "Minimum", metrics.attribution),
+        ),
+        _graph(
+            "Goes by other features (1), drifted features",
+            metrics.of(Metric.ATTRIBUTION_DRIFT, "Maximum", metrics.attribution),
+            right=[metrics.of(Metric.DRIFTED_FEATURES, "Maximum", metrics.look)],
         ),
     ]
 

@@ -47,9 +47,11 @@ class ServingRole(Construct):
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             description=f"Watchkeeper: serves {context.name}",
         )
-        training = f"training/{context.name}/"
-        grants.read(context, self.role, training)
-        grants.write(context, self.role, naming.capture_prefix(context.name), training)
+        asked = [f"training/{context.name}/"]
+        if context.spec.attribution.enabled:
+            asked.append(naming.questions_prefix(context.name))
+        grants.read(context, self.role, *asked)
+        grants.write(context, self.role, naming.capture_prefix(context.name), *asked)
         grants.pull_images(self.role)
         grants.log_containers(self.role)
         # Deployment guardrails read their alarms with the execution role.

@@ -57,8 +57,9 @@ class Labelling(Construct):
         kept = naming.predictions_prefix(model), naming.ids_prefix(model), naming.joined_prefix(model)
         outcomes = naming.outcomes_prefix(model)
         self.join.reads(naming.staged_prefix(model), naming.labels_prefix(model), naming.baseline_prefix(model), *kept)
-        self.join.lists(outcomes)
-        self.join.writes(*kept, outcomes)
+        groups = () if context.spec.bias is None else (naming.groups_prefix(model),)
+        self.join.lists(outcomes, *groups)
+        self.join.writes(*kept, outcomes, *groups)
         grants.allow(self.join.role, ["glue:StartJobRun"], [join.arn])
         schedules.add("labels", self.join, context.spec.labelling.schedule, f"Joins {model}'s labels")
         self.performance = PythonFunction(

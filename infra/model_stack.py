@@ -11,6 +11,8 @@ from constructs import Construct
 
 from infra.alarms import Alarms, Watched
 from infra.attachment import Attachment
+from infra.attribution import Attribution
+from infra.bias import Bias
 from infra.capture import Capture
 from infra.cards import Cards
 from infra.dashboard import Dashboard
@@ -23,6 +25,7 @@ from infra.machines import Machines
 from infra.monitors import Monitors
 from infra.notifications import Notifications
 from infra.onboarding import FirstVersion
+from infra.python_function import PythonFunction
 from infra.queues import dead_letter_queue
 from infra.schedules import Schedules
 from infra.shared import ModelContext
@@ -74,7 +77,9 @@ class ModelStack(cdk.Stack):
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
         labelling = Labelling(self, context, state, jobs.join, schedules, undelivered)
         estimation = Estimation(self, context, state, schedules, undelivered)
+        attribution = Attribution(self, context, state, schedules) if context.spec.attribution.enabled else None
         cards = Cards(self, context, undelivered)
+        bias = Bias(self, context, context.spec.bias, state, schedules, undelivered) if context.spec.bias else None
         notifications = Notifications(self, context, undelivered)
         feedback = Feedback(self, context, api) if (api := config.labels.feedback_api) else None
 
@@ -83,14 +88,20 @@ class ModelStack(cdk.Stack):
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
         machines = Machines.of(self, context, tools, self._first_version(context, endpoint, versions, tools))
         triggers = Triggers(self, context, machines, undelivered)
+        if attribution is not None:
+            attribution.follow([machines.onboarding, machines.rollout], undelivered)
 
         # What watches over all of these.
         working = [capture.function, labelling.join, cards.function, notifications.notify]
+        monitoring = [monitors.drift, monitors.quality, labelling.performance, estimation.function]
         watched = Watched(
-            functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
-            monitors=[f.name for f in (monitors.drift, monitors.quality, labelling.performance, estimation.function)],
-            deciders=[f.name for f in deciders.all],
-            machines={name: machine.arn for name, machine in machines.by_name.items()},
+            functions=[f.name for f in (*working, *_functions(feedback))],
+            monitors=[f.name for f in (*monitoring, *_functions(bias))],
+            deciders=[f.name for f in (*deciders.all, *_functions(attribution))],
+            machines={
+                **{name: machine.arn for name, machine in machines.by_name.items()},
+                **({"Attribution": attribution.machine.arn} if attribution else {}),
+            },
             dead_letter_queues=[capture.dead_letters.queue_name, undelivered.queue_name],
         )
         alarms = Alarms(self, context, watched)
@@ -139,3 +150,8 @@ class ModelStack(cdk.Stack):
         package = endpoint.register_first_version(versions)
         config = naming.first_version_resource(context.name)
         return FirstVersion(endpoint.first_model_name, package.attr_model_package_arn, config)
+
+
+def _functions(part: Attribution | Bias | Feedback | None) -> tuple[PythonFunction, ...]:
+    """Those of a part that a model may do without."""
+    return () if part is None else tuple(part.functions)

@@ -37,7 +37,10 @@ class Notifications(Construct):
             environment={"TOPIC_WARNING": topics["warning"], "TOPIC_CRITICAL": topics["critical"]},
             dead_letters=dead_letters,
         )
-        self.notify.reads(naming.findings_prefix(context.name))
+        told = [naming.findings_prefix(context.name)]
+        if context.spec.attribution.enabled:
+            told.append(naming.importance_prefix(context.name, "*"))
+        self.notify.reads(*told)
         grants.allow(self.notify.role, ["sns:Publish"], list(topics.values()))
         self._subscribe()
 

@@ -29,7 +29,7 @@ from watchkeeper.errors import ConfigError
 KEPT_PREFIXES = {
     "captures": ("capture/", "quarantine/", "staged/"),
     "labels": ("labels/", "joined/"),
-    "predictions": ("predictions/", "ids/", "outcomes/"),
+    "predictions": ("predictions/", "ids/", "outcomes/", "groups/"),
     "profiles": ("profiles/", "compacted/", "memory/"),
     "findings": ("findings/",),
     "training": ("training/",),
@@ -209,5 +209,11 @@ def _housekeeping_rules() -> list[s3.LifecycleRule]:
             noncurrent_version_expiration=cdk.Duration.days(NONCURRENT_DAYS),
             abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
             expired_object_delete_marker=True,
-        )
+        ),
+        s3.LifecycleRule(
+            id="forget-what-models-were-asked-to-explain",
+            prefix=naming.questions_prefix(),
+            expiration=cdk.Duration.days(1),
+            noncurrent_version_expiration=cdk.Duration.days(1),
+        ),
     ]

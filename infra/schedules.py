@@ -1,4 +1,4 @@
-"""When functions are called by the clock: the schedules of one model, in one group."""
+"""When functions are called, and machines started, by the clock: the schedules of one model, in one group."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import grants
+from infra.machine_steps import Machine
 from infra.python_function import PythonFunction
 from infra.shared import ModelContext
 
@@ -28,17 +29,26 @@ class Schedules(Construct):
 
     def add(self, name: str, function: PythonFunction, expression: str, description: str) -> None:
         """Call a function with the time for which it was scheduled."""
+        self._schedule(name, function, "lambda:InvokeFunction", expression, description)
+
+    def start(self, name: str, machine: Machine, expression: str, description: str) -> None:
+        """Start a state machine with the time for which it was scheduled."""
+        self._schedule(name, machine, "states:StartExecution", expression, description)
+
+    def _schedule(
+        self, name: str, target: PythonFunction | Machine, action: str, expression: str, description: str
+    ) -> None:
         role = iam.Role(
-            function,
+            target,
             "ScheduleRole",
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
             description=f"Watchkeeper: schedules of {self._context.name}",
         )
-        grants.allow(role, ["lambda:InvokeFunction"], [function.arn])
+        grants.allow(role, [action], [target.arn])
         grants.allow(role, ["sqs:SendMessage"], [self._dead_letters.queue_arn])
         grants.use_key(self._context, role)
         scheduler.CfnSchedule(
-            function,
+            target,
             "Schedule",
             name=f"{self._context.name}--{name}",
             group_name=self._group.ref,
@@ -46,7 +56,7 @@ class Schedules(Construct):
             schedule_expression=expression,
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=function.arn,
+                arn=target.arn,
                 role_arn=role.role_arn,
                 input=json.dumps({"scheduled_time": SCHEDULED_TIME}),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(

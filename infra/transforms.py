@@ -1,4 +1,4 @@
-"""Batch transform of a run's holdout: one SageMaker model answers the rows that decide over it."""
+"""Batch transforms: one SageMaker model answers the rows that decide over it, or that tell what it goes by."""
 
 from __future__ import annotations
 
@@ -17,12 +17,21 @@ _FORMATS = {
 
 def transform(context: ModelContext, role: str, model_name: str, then: str | None) -> State:
     """Let a model (a path) answer the holdout of run `$.run`; `role` is "challenger" or "champion"."""
+    name = f"States.Format('{context.name}--{{}}-{role}', $.run)"
+    return ask(context, model_name, in_run(context, "holdout/features/"), answers(context, role), then, name=name)
+
+
+def ask(context: ModelContext, model_name: str, requests: str, answers: str, then: str | None, *, name: str) -> State:
+    """Let a model answer all requests under a prefix; model, both prefixes and the job's name are paths or intrinsics.
+
+    Nothing of it is captured: it is no traffic.
+    """
     form = _FORMATS[context.spec.input_format]
     state: State = {
         "Type": "Task",
         "Resource": resource("sagemaker:createTransformJob.sync"),
         "Parameters": {
-            "TransformJobName.$": f"States.Format('{context.name}--{{}}-{role}', $.run)",
+            "TransformJobName.$": name,
             "ModelName.$": model_name,
             "BatchStrategy": form["strategy"],
             "TransformInput": {
@@ -31,14 +40,14 @@ def transform(context: ModelContext, role: str, model_name: str, then: str | Non
                 "DataSource": {
                     "S3DataSource": {
                         "S3DataType": "S3Prefix",
-                        "S3Uri.$": in_run(context, "holdout/features/"),
+                        "S3Uri.$": requests,
                     }
                 },
             },
             "TransformOutput": {
                 "Accept": form["accept"],
                 "AssembleWith": "Line",
-                "S3OutputPath.$": answers(context, role),
+                "S3OutputPath.$": answers,
                 "KmsKeyId": context.platform.key.key_arn,
             },
             "TransformResources": {

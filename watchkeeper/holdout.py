@@ -35,7 +35,7 @@ def canonical_truth(spec: ModelSpec, text: str | None) -> str | None:
 
 
 def read_answers(spec: ModelSpec, texts: Sequence[str], expected: int) -> list[Prediction]:
-    """The predictions in a transform job's output files, in the order of the holdout's rows.
+    """The predictions in a transform job's output files, in the order of the rows that it was asked.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def read_answers(spec: ModelSpec, texts: Sequence[str], expected: int) -> list[P
         answers = [reader.read(row, "transform output") for line in lines for row in _rows(line)]
     if len(answers) != expected:
         raise DatasetError(
-            f"The transform job answered {len(answers)} of {expected} holdout rows: the model must answer every row of "
-            "a request, in its order, one a line."
+            f"The transform job answered {len(answers)} of {expected} rows: the model must answer every row of a "
+            "request, in its order, one a line."
         )
     return answers
 

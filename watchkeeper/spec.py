@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -171,6 +172,72 @@ class EstimateMonitor:
 
 
 @dataclass(frozen=True)
+class AttributionMonitor:
+    """The attribution monitor: what the version goes by in the `window_hours` before each look.
+
+    Attributes
+    ----------
+    rows : rows that are explained, of a window and of a baseline
+    requests : rows that the model may be asked for one look
+    limit : NDCG below which the model goes by other features
+    """
+
+    enabled: bool = True
+    schedule: str = "rate(1 day)"
+    window_hours: int = 24
+    rows: int = 200
+    requests: int = 200_000
+    limit: float = 0.90
+
+
+@dataclass(frozen=True)
+class SensitiveAttribute:
+    """A feature whose groups must be treated alike: see `watchkeeper.bias.Sensitive`."""
+
+    name: str
+    cuts: tuple[float, ...] = ()
+    favoured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BiasLimits:
+    """How far a bias metric may be from a value, by its unit: see `watchkeeper.bias.Tolerance`."""
+
+    share: float
+    ratio: float
+    counts: float
+
+
+@dataclass(frozen=True)
+class BiasMonitor:
+    """The bias monitor: the predictions of `window_hours` before each look, by groups of people.
+
+    Attributes
+    ----------
+    favourable : the labels that people would wish for; "positive" or "negative" of a binary model
+    favourable_from : of a regression: values from here on are favourable
+    intersections : pairs of attributes that are looked at together
+    conditioned_on : the feature within whose values conditional metrics compare
+    minimum_rows : of a group, for a verdict
+    tolerated : around the value where groups are alike
+    change : from the baseline's value
+    """
+
+    attributes: tuple[SensitiveAttribute, ...]
+    tolerated: BiasLimits
+    change: BiasLimits
+    favourable: tuple[str, ...] = ("positive",)
+    favourable_from: float | None = None
+    intersections: tuple[tuple[str, str], ...] = ()
+    conditioned_on: str | None = None
+    minimum_rows: int = 100
+    schedule: str = "rate(1 day)"
+    looks_per_month: float = 730 / 24
+    window_hours: int = 168
+    false_alarms_per_month: float = 1.0
+
+
+@dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
@@ -276,8 +343,10 @@ class ModelSpec:
     quality: QualityMonitor = QualityMonitor()
     labelling: Labelling = Labelling()
     performance: PerformanceMonitor = PerformanceMonitor()
+    attribution: AttributionMonitor = AttributionMonitor()
     card: Card = Card()
     estimated_performance: EstimateMonitor = EstimateMonitor()
+    bias: BiasMonitor | None = None
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:
@@ -294,6 +363,13 @@ class ModelSpec:
         if self.attached is None or version not in (None, naming.FIRST_VERSION):
             return (ours,)
         return ((self.attached.bucket, self.attached.prefix), ours)
+
+    def captured_in(self, bucket: str, version: str, hour: datetime) -> tuple[tuple[str, str], ...]:
+        """Bucket and prefix of every place that holds what the endpoint captured of a version in a UTC hour."""
+        ours = (bucket, naming.captured_hour_prefix(self.name, version, self.endpoint, hour))
+        if self.attached is None or version != naming.FIRST_VERSION:
+            return (ours,)
+        return ((self.attached.bucket, f"{self.attached.prefix}{hour:%Y/%m/%d/%H}/"), ours)
 
     def parse_capture_key(self, key: str) -> naming.CaptureKey:
         """Read the key of a capture object of this model: see `naming.parse_capture_key`."""

@@ -59,6 +59,9 @@ def describe(table: pd.DataFrame, label: str, source: Path, like: dict[str, Any]
         "task": str(task),
         "label": {"name": label} | ({"positive": positive} if positive else {}),
         "input": {"features": features},
+        "monitors": {
+            name: each for name, each in like.get("monitors", {}).items() if name != "bias"
+        },  # of other people
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from cli import first_version
@@ -19,14 +20,26 @@ from cli.console import console, note, step
 from cli.demo.outcome import CHANGED, FLAWED, HEALTHY, RECOVERED, Outcome
 from cli.demo.stage import DemoError, Stage
 from cli.demo.world import World
+from cli.explain import Explainer
 from cli.project import synthesize
 from localcloud.client import LocalCloud
 from watchkeeper import naming
+from watchkeeper.attribution import text
+from watchkeeper.attribution.wording import percent
+from watchkeeper.bias import ALL_OTHERS, BiasLook
 from watchkeeper.config import ModelConfig
+from watchkeeper.durations import lasting
+from watchkeeper.estimation import EstimateLook
 from watchkeeper.naming import AlarmKind
+from watchkeeper.performance import Metric
 
 FLAW = {"standardise": "adaptive"}
 """The flaw of the version that must be rolled back: see examples/credit/README.md."""
+
+SHOWN, BAR = 8, 40
+"""Features whose importance is shown, and signs of a bar of all of it."""
+SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)")
+"""Of bias, those that the demo's table has room for."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +69,21 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         outcome = Outcome(stage)
         deploy(stage, model_file, home, artefact)
         establish_baseline(stage)
+        goes_by(stage)
         healthy(stage, script)
+        explain(stage)
         outcome.mark(HEALTHY)
         if drift(stage, script):
             live_on(stage, script)
             outcome.mark(CHANGED)
+            expected = foresee(stage)
             retrain(stage, script)
+            come_true(stage, expected)
             outcome.mark(RECOVERED)
         go_wrong_and_back(stage, script)
         outcome.mark(FLAWED)
         judge(stage, script)
+        fairness(stage, script)
         yield outcome
 
 
@@ -117,6 +135,32 @@ def establish_baseline(stage: Stage) -> None:
         raise DemoError(f"Version v1 should be on record as serving, but {stage.serving_version()} is.")
 
 
+def goes_by(stage: Stage) -> None:
+    """The attribution machine asks the version what it goes by, as soon as it serves."""
+    with step("Asking what version v1 goes by (Step Functions, a batch transform)"):
+        for _ in range(60):
+            if (importance := stage.importance("v1")) is not None:
+                break
+            stage.cloud.advance(timedelta(minutes=1))
+    if importance is None:
+        raise DemoError("After an hour nobody knows what version v1 goes by.")
+    for each in importance.ranking()[:SHOWN]:
+        note(f"{each.feature:<16} {percent(each.share):>6}  {'█' * round(BAR * each.share)}")
+
+
+def explain(stage: Stage) -> None:
+    """One prediction explained, as `watchkeeper explain` does it."""
+    explainer = Explainer(stage.model, stage.outputs, stage.cloud.client)
+    identity = next(iter(stage.traffic.unlabelled))
+    with step(f"Explaining a prediction: watchkeeper explain {stage.model.name} {identity}"):
+        found = explainer.find(identity, stage.cloud.now())
+        execution = explainer.start(found, row=1)
+        finish(stage, execution, "Attribution")
+        ended = stage.cloud.client("stepfunctions").describe_execution(executionArn=execution)
+        told = explainer.read(ended, found)
+    console.print(text(told), soft_wrap=True, markup=False)
+
+
 def healthy(stage: Stage, script: Script) -> None:
     """Hours of traffic like the baseline; no alarm may fire."""
     with step(f"{script.healthy_hours} hours of healthy traffic"):
@@ -152,6 +196,40 @@ def live_on(stage: Stage, script: Script) -> None:
     """The changed world goes on until its labels are known; the retraining that the alarm started waits for them."""
     with step(f"{script.label_delay_hours} hours of it, until labels are known; the retraining waits for them"):
         stage.hours(script.label_delay_hours)
+    show_message(stage, "alarm", "bias")
+
+
+def foresee(stage: Stage) -> EstimateLook | None:
+    """What is estimated of the latest predictions, of which nobody has a label."""
+    look = stage.estimate()
+    if look is None:
+        note("performance without labels: too few rows yet to estimate it from")
+        return None
+    note(
+        f"performance of the last {lasting(look.end - look.start)}, estimated without a label: {in_words(look.primary)}"
+    )
+    note(look.summary)
+    return look
+
+
+def come_true(stage: Stage, look: EstimateLook | None) -> None:
+    """What labels said later of the same predictions."""
+    realised = None if look is None else stage.realised(look)
+    if look is None or realised is None or not realised.labelled:
+        return
+    expected, metric = look.primary, realised[look.primary.name]
+    note(f"labels of {realised.labelled:,} of these {realised.rows:,} predictions say: {in_words(metric)}")
+    if metric.value is not None and expected.low is not None is not expected.high:
+        where = "inside" if expected.low <= metric.value <= expected.high else "outside"
+        note(f"that is {where} what was estimated; what only labels show is how they follow features")
+
+
+def in_words(metric: Metric) -> str:
+    """A metric with its interval."""
+    if metric.value is None:
+        return f"{metric.name.replace('_', ' ')} unknown"
+    between = "" if metric.low is None or metric.high is None else f" ({metric.low:.3f} to {metric.high:.3f})"
+    return f"{metric.name.replace('_', ' ')} {metric.value:.3f}{between}"
 
 
 def retrain(stage: Stage, script: Script) -> None:
@@ -185,10 +263,40 @@ def judge(stage: Stage, script: Script) -> None:
     look = stage.performance()
     if look is None or look.primary.value is None:
         return
-    metric, labelled, rows = look.primary, look.performance.labelled, look.performance.rows
-    between = "" if metric.low is None or metric.high is None else f" ({metric.low:.3f} to {metric.high:.3f})"
-    value = f"{metric.name.replace('_', ' ')} {metric.value:.3f}{between}"
+    labelled, rows, value = look.performance.labelled, look.performance.rows, in_words(look.primary)
     note(f"labels of {labelled:,} of {rows:,} predictions of {look.version}: {value}; {look.findings.verdict}")
+    latest = stage.estimate()
+    if latest is not None and latest.version == look.version:
+        length = lasting(latest.end - latest.start)
+        note(f"of the last {length}, most of it unlabelled, is estimated: {in_words(latest.primary)}")
+        note(latest.record.summary)
+
+
+def fairness(stage: Stage, script: Script) -> None:
+    """The bias monitor looks at whom the predictions of the serving version favour."""
+    if stage.model.spec().bias is None:
+        return
+    with step("How groups of people fare (compared every six hours)"):
+        comes_true(stage, script, lambda: _of_serving(stage) is not None, "look at groups of the serving version", 8)
+    look = _of_serving(stage)
+    if look is None:
+        return
+    note(f"{look.findings.rows:,} predictions of {look.version}; positive means that {look.favourable}")
+    table = Table("group", "metric", "value", "95 %", "when judged", "verdict", title="Bias", title_justify="left")
+    for row in look.table:
+        if row.metric.endswith(SHOWN_METRICS) and "&" not in row.group and row.against != ALL_OTHERS:
+            style = "red" if "biased" in row.verdict else ""
+            against = f"{row.group} against {row.against}"
+            table.add_row(against, row.metric, row.value, row.interval, row.baseline, row.verdict, style=style)
+    console.print(table)
+    if stage.alarm_state(AlarmKind.BIAS) == "ALARM":
+        show_message(stage, "alarm", "biased")
+
+
+def _of_serving(stage: Stage) -> BiasLook | None:
+    """The newest look at groups, if it is at the version that serves now."""
+    look = stage.bias()
+    return look if look is not None and look.version == stage.serving_version() else None
 
 
 def go_wrong_and_back(stage: Stage, script: Script) -> None:

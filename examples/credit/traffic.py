@@ -3,7 +3,8 @@
 Eight features and the outcome `defaulted`. Applicants have a latent earning power and a latent prudence that tie the
 features together; the default risk follows the features and a little that no feature shows. `drift` moves the world
 from 0 (as it was) to 1 (an economic shock): incomes fall, debt weighs more, more people rent and work in the gig
-economy, and the same figures mean a higher risk than they did. So a model's inputs drift, and its knowledge ages.
+economy, people under 30 most of all, and the same figures mean a higher risk than they did. So a model's inputs drift,
+its knowledge ages, and the young are refused more often.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ FEATURES = {
 
 MISSING = {"income": 0.02, "debt_to_income": 0.03, "employment": 0.01}
 EMPLOYMENT = ("salaried", "self-employed", "gig", "retired", "unemployed")
+YOUNG = 30
+"""Years of age under which the shock takes jobs first."""
 HOME = ("mortgage", "rent", "own")
 
 Values = NDArray[np.float64]
@@ -97,9 +100,9 @@ def _employment(random: np.random.Generator, earning: Values, age: Values, drift
         [
             np.exp(1.6 + 0.3 * earning),
             np.exp(0.1 + 0.2 * earning),
-            np.exp(-0.7 - 0.3 * earning + 1.1 * drift),
+            np.exp(-0.7 - 0.3 * earning + np.where(age < YOUNG, 2.4, 1.1) * drift),
             np.where(age >= 62, np.exp(2.0), np.exp(-5.0)),
-            np.exp(-1.6 - 0.4 * earning + 0.7 * drift),
+            np.exp(-1.6 - 0.4 * earning + np.where(age < YOUNG, 1.8, 0.7) * drift),
         ]
     )
     return _choose(random, EMPLOYMENT, weights)

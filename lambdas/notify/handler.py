@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
-from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_estimate, newest_findings, newest_performance, newest_quality
+from watchkeeper.attribution import Importance
+from watchkeeper.aws import deployed, looks
+from watchkeeper.findings import Findings
 from watchkeeper.message import (
     AlarmChange,
+    AttributionEvidence,
+    BiasEvidence,
+    DriftEvidence,
     EstimateEvidence,
     Evidence,
     Kind,
@@ -29,9 +33,6 @@ from watchkeeper.message import (
 from watchkeeper.naming import AlarmKind
 from watchkeeper.spec import ModelSpec, deployed_spec
 
-_EVIDENT = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
-_QUALITY = (AlarmKind.DATA_QUALITY, AlarmKind.TRAIN_SERVE_SKEW)
-_PERFORMANCE = (AlarmKind.PERFORMANCE, AlarmKind.CONCEPT_DRIFT)
 _KINDS = {naming.alarm("", kind): kind for kind in AlarmKind}
 
 
@@ -72,27 +73,70 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
     return alarm_message(spec, change, _evidence(spec, kind, at) if change.raised else None)
 
 
-def _evidence(
-    spec: ModelSpec, kind: AlarmKind, at: datetime
-) -> Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | None:
-    store = deployed.store()
-    if kind in _QUALITY:
-        found = newest_quality(store, spec.name, at)
-        return found and QualityEvidence(found[1], f"s3://{store.bucket}/{found[0]}")
-    if kind in _PERFORMANCE:
-        look = newest_performance(store, spec.name, at)
-        return look and PerformanceEvidence(look[1], f"s3://{store.bucket}/{look[0]}")
-    if kind is AlarmKind.ESTIMATED_PERFORMANCE:
-        estimate = newest_estimate(store, spec.name, at)
-        return estimate and EstimateEvidence(estimate[1], f"s3://{store.bucket}/{estimate[0]}")
-    if kind not in _EVIDENT:
+def _evidence(spec: ModelSpec, kind: AlarmKind, at: datetime) -> Evidence | None:
+    """The newest look of the monitor that the alarm is over; None of an alarm over none, or when no look was kept."""
+    read = _LOOKS.get(kind)
+    found = None if read is None else read(spec, at)
+    if read is not None and found is None:
+        logger.warning("An alarm over what a monitor found, but no look of its time")
+    return found
+
+
+def _drift(spec: ModelSpec, at: datetime) -> Evidence | None:
+    found = looks.newest_findings(deployed.store(), spec.name, at)
+    return found and DriftEvidence(found[1], _uri(found[0]), _importance(spec, found[1]))
+
+
+def _quality(spec: ModelSpec, at: datetime) -> Evidence | None:
+    found = looks.newest_quality(deployed.store(), spec.name, at)
+    return found and QualityEvidence(found[1], _uri(found[0]))
+
+
+def _performance(spec: ModelSpec, at: datetime) -> Evidence | None:
+    found = looks.newest_performance(deployed.store(), spec.name, at)
+    return found and PerformanceEvidence(found[1], _uri(found[0]))
+
+
+def _estimate(spec: ModelSpec, at: datetime) -> Evidence | None:
+    found = looks.newest_estimate(deployed.store(), spec.name, at)
+    return found and EstimateEvidence(found[1], _uri(found[0]))
+
+
+def _bias(spec: ModelSpec, at: datetime) -> Evidence | None:
+    found = looks.newest_bias(deployed.store(), spec.name, at)
+    return found and BiasEvidence(found[1], _uri(found[0]))
+
+
+def _attribution(spec: ModelSpec, at: datetime) -> Evidence | None:
+    found = looks.newest_attribution(deployed.store(), spec.name, at)
+    return found and AttributionEvidence(found[1], _uri(found[0]))
+
+
+_LOOKS: Mapping[AlarmKind, Callable[[ModelSpec, datetime], Evidence | None]] = {
+    AlarmKind.DRIFT: _drift,
+    AlarmKind.PREDICTION_DRIFT: _drift,
+    AlarmKind.SUSPECT_VERSION: _drift,
+    AlarmKind.DATA_QUALITY: _quality,
+    AlarmKind.TRAIN_SERVE_SKEW: _quality,
+    AlarmKind.PERFORMANCE: _performance,
+    AlarmKind.CONCEPT_DRIFT: _performance,
+    AlarmKind.ESTIMATED_PERFORMANCE: _estimate,
+    AlarmKind.BIAS: _bias,
+    AlarmKind.BIAS_DRIFT: _bias,
+    AlarmKind.ATTRIBUTION_DRIFT: _attribution,
+}
+
+
+def _uri(key: str) -> str:
+    return f"s3://{deployed.store().bucket}/{key}"
+
+
+def _importance(spec: ModelSpec, findings: Findings) -> Importance | None:
+    """What the version goes by on its baseline, if that is known."""
+    if not spec.attribution.enabled:
         return None
-    newest = newest_findings(store, spec.name, at)
-    if newest is None:
-        logger.warning("An alarm over drift, but no findings of its time")
-        return None
-    key, findings = newest
-    return Evidence(findings, f"s3://{store.bucket}/{key}")
+    stored = deployed.store().get(naming.importance_key(spec.name, findings.version, findings.baseline))
+    return None if stored is None else Importance.from_json(stored)
 
 
 def _send(spec: ModelSpec, message: Message) -> None:

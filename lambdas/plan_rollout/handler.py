@@ -18,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.observed import logger, observed
 from watchkeeper import naming
+from watchkeeper.attribution import RequestSample
 from watchkeeper.aws import deployed
 from watchkeeper.aws.endpoint import IN_SERVICE, EndpointState, describe
 from watchkeeper.aws.registry import Serving, State, VersionRecord
@@ -199,7 +200,7 @@ def _model(spec: ModelSpec, target: VersionRecord, settings: ServingSettings) ->
 
 
 def _lend_baseline(spec: ModelSpec, version: str, lender: str) -> None:
-    """Give a version without a baseline that of the one it replaces, and its requests to verify the rollout by."""
+    """Give a version without a baseline that of the one it replaces, and its requests: to verify, and to explain by."""
     if deployed.store().get(naming.baseline_key(spec.name, version)) is not None:
         return
     baseline = deployed.store().get(naming.baseline_key(spec.name, lender))
@@ -210,6 +211,9 @@ def _lend_baseline(spec: ModelSpec, version: str, lender: str) -> None:
     if recorded is not None:
         requests = Verification.from_json(recorded).without_answers()
         deployed.store().put(naming.verification_key(spec.name, version), requests.to_json())
-    deployed.store().put(
-        naming.baseline_key(spec.name, version), Baseline.from_json(baseline).for_version(version).to_json()
-    )
+    lent = Baseline.from_json(baseline).for_version(version)
+    sample = deployed.store().get(naming.sample_key(spec.name, lender))
+    if sample is not None:
+        own = dataclasses.replace(RequestSample.from_json(sample), baseline=lent.id)
+        deployed.store().put(naming.sample_key(spec.name, version), own.to_json())
+    deployed.store().put(naming.baseline_key(spec.name, version), lent.to_json())

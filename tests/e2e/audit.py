@@ -28,9 +28,11 @@ UNUSED_ON_PURPOSE = {
     "DecidersCheckTrainingSet s3:ListBucket": "without it S3 says forbidden of an object that is missing",
     "DecidersVerifyRollout s3:ListBucket": "the same",
     "DecidersPlanRollout s3:ListBucket": "the same",
+    "CardsWriteCard s3:ListBucket": "the same",
     "MonitorsMonitorDrift s3:ListBucket": "the same, for an hour that nobody has put together yet",
     "LabellingMonitorPerformance s3:ListBucket": "the same, for an hour without predictions",
-    "EstimationEstimatePerformance s3:ListBucket": "the same",
+    "EstimationEstimate s3:ListBucket": "the same",
+    "BiasMonitorBias s3:ListBucket": "the same",
 }
 """What a role may do and no run here needs, by action or by role and action, each with its reason."""
 

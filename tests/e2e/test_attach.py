@@ -17,6 +17,7 @@ from tests.e2e import audit
 from tests.e2e.conftest import begin, changed_model
 from tests.e2e.owner import ARTEFACTS, BUCKET, CAPTURES, ENDPOINT, Owner
 from watchkeeper import naming
+from watchkeeper.aws.looks import ATTRIBUTION
 from watchkeeper.config import ModelConfig, load
 from watchkeeper.naming import AlarmKind
 from watchkeeper.trainingset import MANIFEST, Manifest
@@ -96,6 +97,16 @@ def test_healthy_traffic_is_watched_without_touching_the_endpoint(stage: Stage) 
     assert served(stage) == ENDPOINT
     assert captured(stage, stage.bucket, naming.findings_prefix(stage.model.name)) > 0
     assert captured(stage, stage.bucket, naming.capture_prefix(stage.model.name)) == 0
+
+
+def test_what_a_model_goes_by_that_is_not_ours_is_asked_with_what_was_captured_for_its_owner(stage: Stage) -> None:
+    # when
+    story.goes_by(stage)
+    at = stage.cloud.now()
+    story.finish(stage, stage.start("Attribution", scheduled_time=at.isoformat()), "Attribution")
+    # then
+    looked = naming.findings_key(stage.model.name, ATTRIBUTION, at)
+    assert captured(stage, stage.bucket, looked) == 1
 
 
 def test_drift_is_told_and_retraining_rolls_version_2_out_behind_a_canary(stage: Stage) -> None:

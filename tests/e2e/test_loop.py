@@ -17,6 +17,9 @@ from cli.project import synthesize
 from tests.e2e import audit
 from tests.e2e.conftest import changed_model
 from watchkeeper import naming
+from watchkeeper.attribution import AttributionLook, Verdict
+from watchkeeper.aws.looks import ATTRIBUTION
+from watchkeeper.estimation import EstimateLook
 from watchkeeper.naming import AlarmKind
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +32,33 @@ def test_healthy_traffic_raises_no_alarm(stage: Stage) -> None:
     # then
     assert stage.alarm_state(AlarmKind.DRIFT) == "OK"
     assert stage.alarm_state(AlarmKind.ATTENTION) == "OK"
+    assert stage.alarm_state(AlarmKind.ESTIMATED_PERFORMANCE) == "OK"
+    look = stage.estimate()
+    assert look is not None
+    assert look.estimate.supported
     assert stage.messages("alarm") == []
+
+
+def test_what_the_version_goes_by_is_known_as_soon_as_it_serves(stage: Stage) -> None:
+    # when
+    story.goes_by(stage)
+    # then
+    importance = stage.importance("v1")
+    assert importance is not None
+    assert importance.total == 200
+    ranking = [each.feature for each in importance.ranking()]
+    assert set(ranking[:2]) == {"debt_to_income", "income"}
+    assert ranking[-1] == "gender"  # which the example's model does not go by
+
+
+def test_a_prediction_is_explained_from_its_id(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    # when
+    story.explain(stage)
+    # then
+    printed = capsys.readouterr().out
+    assert "on average, and what this row adds" in printed
+    assert "debt_to_income" in printed
+    assert "when served" not in printed  # the version answers as it did
 
 
 def test_drift_raises_the_alarm_and_one_message_that_names_the_features(stage: Stage) -> None:
@@ -38,20 +67,39 @@ def test_drift_raises_the_alarm_and_one_message_that_names_the_features(stage: S
     # then
     (message,) = [m for m in stage.messages("alarm") if "drift" in m["detail"]["subject"]]
     assert "income" in message["detail"]["subject"] + message["detail"]["body"]
+    assert "of what moves predictions)" in " ".join(message["detail"]["body"].split())
     assert stage.serving_version() == "v1"
 
 
 def test_labels_bring_a_new_version_through_gate_and_canary_and_the_alarm_clears(stage: Stage) -> None:
     # when
     story.live_on(stage, SCRIPT)
+    expected = story.foresee(stage)
     story.retrain(stage, SCRIPT)
+    story.come_true(stage, expected)
     # then
     assert stage.serving_version() == "v2"
+    told_apart(stage, expected)
     assert stage.alarm_state(AlarmKind.DRIFT) == "OK"
     shares = [entry["detail"].get("new_share") for entry in stage.cloud.timeline() if entry["kind"] == "endpoint"]
     assert [share for share in shares if share is not None] == [0.1, 1.0]
     packages = stage.cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=stage.model.name)
     assert {p["ModelPackageVersion"] for p in packages["ModelPackageSummaryList"]} == {1, 2}
+
+
+def told_apart(stage: Stage, expected: EstimateLook | None) -> None:
+    """What was estimated of predictions without a label is of those whose labels are known by now."""
+    assert expected is not None
+    assert expected.version == "v1"
+    assert expected.primary.value is not None
+    realised = stage.realised(expected)
+    assert realised is not None
+    assert realised.rows >= expected.estimate.rows
+    assert realised.labelled > 0.8 * realised.rows
+    # requests that moved are seen without labels; that the world follows them otherwise is not
+    assert {"income", "debt_to_income"} & {each.feature for each in expected.estimate.unsupported}
+    assert realised["roc_auc"].value is not None
+    assert realised["roc_auc"].value < expected.primary.value
 
 
 def test_labels_are_joined_with_the_rows_that_were_answered(stage: Stage) -> None:
@@ -145,6 +193,40 @@ def test_how_good_predictions_were_is_told_by_the_labels(stage: Stage) -> None:
     assert look.performance.labelled > 500
     assert look.primary.value is not None
     assert look.primary.value > 0.6
+    # and before they came it had been estimated, as far as can be told without them
+    estimate = stage.estimate()
+    assert estimate is not None
+    assert estimate.version == stage.serving_version()
+    assert estimate.primary.low is not None
+
+
+def test_the_version_that_took_over_goes_by_what_it_went_by_on_its_own_baseline(stage: Stage) -> None:
+    # when
+    at = stage.cloud.now()
+    story.finish(stage, stage.start("Attribution", scheduled_time=at.isoformat()), "Attribution")
+    # then
+    stored = naming.findings_key(stage.model.name, ATTRIBUTION, at)
+    body = stage.cloud.client("s3").get_object(Bucket=stage.bucket, Key=stored)["Body"].read()
+    look = AttributionLook.from_json(body)
+    assert (look.version, look.findings.verdict) == ("v2", Verdict.NO_DRIFT)
+    assert look.findings.rows > 100
+    assert look.findings.ndcg > 0.95
+    assert stage.alarm_state(AlarmKind.ATTRIBUTION_DRIFT) == "OK"
+
+
+def test_whom_the_version_treats_worse_is_told_by_name(stage: Stage) -> None:
+    # when the version that learnt from the shock, which took the jobs of the young first, has been looked at
+    story.fairness(stage, SCRIPT)
+    # then
+    look = stage.bias()
+    assert look is not None
+    assert look.version == stage.serving_version() == "v2"
+    assert {found.group for found in look.biased if found.facet == "age"} == {"under 30"}
+    assert "gender" not in {found.facet for found in look.biased}
+    assert stage.alarm_state(AlarmKind.BIAS) == "ALARM"
+    message = [m["detail"] for m in stage.messages("alarm") if ": biased (" in m["detail"]["subject"]][-1]
+    assert "age under 30" in message["subject"]
+    assert "Positive means that defaulted is not 1" in message["body"]
 
 
 def test_afterwards_no_lock_is_left_no_call_was_denied_and_nothing_failed_behind_the_scenes(stage: Stage) -> None:

@@ -12,13 +12,16 @@ from examples.credit import traffic
 from tests.glue.conftest import BUCKET
 from tests.support import capture_record, label_record, model_spec
 from watchkeeper import naming
+from watchkeeper.attribution import RequestSample
+from watchkeeper.bias import GroupBaseline
+from watchkeeper.bias.positive import NEGATIVE_OUTCOME, POSITIVE_OUTCOME
 from watchkeeper.capture import PREDICTED_SCORE, CaptureReader
 from watchkeeper.estimation import Estimator
 from watchkeeper.lineage import Lineage
 from watchkeeper.outcomes import OutcomeBaseline
 from watchkeeper.performance import measure
 from watchkeeper.profile import Baseline, CategoryProfile, NumberProfile
-from watchkeeper.spec import Feature, Kind, ModelSpec
+from watchkeeper.spec import BiasLimits, BiasMonitor, Feature, Kind, ModelSpec, SensitiveAttribute
 from watchkeeper.trainingset import Manifest, Split
 
 pytestmark = pytest.mark.slow
@@ -100,7 +103,9 @@ def test_captures_are_joined_with_the_newest_labels_and_split_by_time(s3, run_jo
 
 def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_does(s3, run_job):
     # given a file of the example's rows, and answers of the version to its holdout
-    spec = credit_spec()
+    alike = BiasLimits(0.1, 0.8, 0.25)
+    age, gender = SensitiveAttribute("age", cuts=(30, 60)), SensitiveAttribute("gender")
+    spec = credit_spec(bias=BiasMonitor((age, gender), alike, alike, ("negative",)))
     table = traffic.generate(3000, seed=5)
     s3.put_object(Bucket=BUCKET, Key="data/rows.csv", Body=table.to_csv(index=False).encode())
     run = run_job(spec)
@@ -157,10 +162,22 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     assert measured["recall"] == pytest.approx(float((positive & truth).sum() / truth.sum()))
     # and the estimator is learnt from the same rows, for windows that are counted over the same bins
     assert (estimator.labelled, estimator.binning) == (750, outcomes.binning.id)
+    # and so are the groups of people
+    stored = s3.get_object(Bucket=BUCKET, Key=naming.group_baseline_key("credit", "v1"))["Body"].read()
+    groups = GroupBaseline.from_json(stored).counts
+    assert groups.binning.facet("age").groups == ("under 30", "30 to under 60", "60 and over")
+    young = np.array([int(request.split(",")[0]) < 30 for request in requests])
+    counted = groups.cells[0, 0]
+    assert groups.rows == 750
+    assert counted[:, POSITIVE_OUTCOME].sum() == (young & ~positive).sum()
+    assert counted[POSITIVE_OUTCOME, NEGATIVE_OUTCOME] == (young & positive & ~truth).sum()
     # and the recorded answers belong to the recorded requests
     verification = json.loads(s3.get_object(Bucket=BUCKET, Key=naming.verification_key("credit", "v1"))["Body"].read())
     assert [item["body"] for item in verification["requests"]] == requests[:20]
     assert verification["responses"] == answers[:20]
+    # and rows from all of the holdout are kept to compare others with
+    sample = RequestSample.from_json(s3.get_object(Bucket=BUCKET, Key=naming.sample_key("credit", "v1"))["Body"].read())
+    assert sample == RequestSample(baseline.id, tuple(requests[::2]))
     # and it is on record where the version comes from
     lineage = Lineage.from_json(s3.get_object(Bucket=BUCKET, Key=naming.lineage_key("credit", "v1"))["Body"].read())
     assert lineage.data == f"s3://{BUCKET}/{prefix}"

@@ -88,7 +88,7 @@ def test_captures_answers_artefacts_and_disks_of_sagemaker_use_the_key(shipped: 
     # then
     assert text(config["DataCaptureConfig"]["KmsKeyId"]) == KEY
     assert config["KmsKeyId"]["Fn::If"][1] == {"Fn::ImportValue": KEY}
-    assert definitions.count("VolumeKmsKeyId") == 4  # three transforms, one training job
+    assert definitions.count("VolumeKmsKeyId") == 5  # four transforms, one training job
     assert definitions.count("S3OutputPath") == definitions.count('KmsKeyId\\":') - definitions.count(
         'VolumeKmsKeyId\\":'
     )

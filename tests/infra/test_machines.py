@@ -12,7 +12,7 @@ import pytest
 from infra.archives import ROOT
 from tests.infra.conftest import MODEL, Assembly, Template, machines, of_type
 
-NAMES = ("onboarding", "retraining", "rollout", "rollback")
+NAMES = ("onboarding", "retraining", "rollout", "rollback", "attribution")
 TRANSITIONS = 40
 
 

@@ -85,7 +85,7 @@ def test_who_waits_for_a_sagemaker_job_may_tag_it_as_step_functions_does(shipped
             if action == "sagemaker:AddTags":
                 tagged.setdefault(name, set()).update(jobs)
     # then
-    assert len(created) == 2  # onboarding and retraining
+    assert len(created) == 3  # onboarding, retraining and attribution
     assert created == tagged
 
 

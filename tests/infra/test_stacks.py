@@ -155,6 +155,7 @@ def test_outputs_say_where_everything_is(shipped: Assembly) -> None:
         "RetrainingMachineArn",
         "RolloutMachineArn",
         "RollbackMachineArn",
+        "AttributionMachineArn",
     }
     exported = {output["Export"]["Name"] for output in shipped.platform["Outputs"].values() if "Export" in output}
     assert exported == {

@@ -33,6 +33,7 @@ from tests.unit.acting import (
     world,
 )
 from watchkeeper import naming
+from watchkeeper.attribution import RequestSample
 from watchkeeper.aws import deployed
 from watchkeeper.errors import RolloutError
 from watchkeeper.profile import Baseline
@@ -182,6 +183,7 @@ def test_a_plan_is_shaped_as_the_api_takes_it(onboarded: World) -> None:
 def test_a_version_that_a_person_registered_gets_a_record_a_model_and_a_lent_baseline(onboarded: World) -> None:
     # given
     arn = onboarded.package()
+    onboarded.put(naming.sample_key(SPEC.name, "v1"), RequestSample("b", ("1,2,rent",)).to_json())
     # when
     made = plan(version="v2")
     # then
@@ -201,6 +203,8 @@ def test_a_version_that_a_person_registered_gets_a_record_a_model_and_a_lent_bas
     assert lent.id != baseline("v1").id
     requests = Verification.from_json(onboarded.get(naming.verification_key(SPEC.name, "v2")))
     assert (len(requests.requests), requests.answers) == (2, ())
+    sample = RequestSample.from_json(onboarded.get(naming.sample_key(SPEC.name, "v2")))
+    assert sample == RequestSample(lent.id, ("1,2,rent",))
 
 
 def test_planning_twice_gives_the_same_plan_and_changes_no_record(onboarded: World) -> None:

@@ -207,3 +207,18 @@ def test_answers_that_are_not_those_of_the_plan_are_refused():
         attributions(made, np.zeros((4, 2)))
     with pytest.raises(ExplanationError, match="tells nothing of its error"):
         PlanSettings(pairs=1)
+
+
+def test_values_that_are_held_are_asked_with_their_row_and_are_credited_nothing():
+    # given a model whose answer a held value shifts and turns
+    held = [[place] for place in range(len(ROWS))]
+
+    made = plan(list("abcdef"), ROWS.tolist(), BACKGROUND.tolist(), PlanSettings(pairs=16), held)
+    asked = np.array(list(made.requests()), float)
+    found = attributions(made, (1 + asked[:, 6]) * tangled(asked[:, :6]) + 10 * asked[:, 6])
+
+    plain = sampled(tangled, ROWS, BACKGROUND, pairs=16)
+    turned = 1 + np.arange(len(ROWS))
+    assert found.features == tuple("abcdef")
+    np.testing.assert_allclose(found.values, plain.values * turned[:, None])
+    np.testing.assert_allclose(found.predictions - found.base, found.values.sum(axis=1))

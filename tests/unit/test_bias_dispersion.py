@@ -47,6 +47,17 @@ def test_independent_rows_never_vary_less_than_they_can():
     assert dispersion([parts(np.random.default_rng(3), 1, 1)[0]] * 20) == 1
 
 
+def test_labels_that_come_late_are_no_dependence():
+    # given parts of which the newer half has no labels yet
+    found = parts(np.random.default_rng(5), 300, 1)
+    for part in found[150:]:
+        part.cells[:, :, 0] += part.cells[:, :, 1:].sum(axis=2)
+        part.cells[:, :, 1:] = 0
+
+    # then
+    assert dispersion(found) == pytest.approx(1, abs=0.1)
+
+
 def test_healthy_windows_of_bursts_alarm_unless_it_is_known_how_much_they_vary():
     # given
     random = np.random.default_rng(4)

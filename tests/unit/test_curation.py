@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +13,15 @@ import time_machine
 from moto import mock_aws
 
 from tests.support import capture_record, label_record, model_spec
-from watchkeeper import ids, naming
+from watchkeeper import bias, ids, naming
+from watchkeeper.aws.counted_hours import CountedHours
 from watchkeeper.aws.curated_hours import CuratedHours, Hour, Shard
 from watchkeeper.aws.curation import Allowance, Outcome, curate
+from watchkeeper.aws.group_hours import GroupHours
 from watchkeeper.aws.label_files import Account, LabelFiles
 from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.aws.store import Store
+from watchkeeper.bias import GroupBaseline, GroupBinning, GroupSettings, Sensitive
 from watchkeeper.capture import CaptureReader
 from watchkeeper.curated import Stager, from_parquet
 from watchkeeper.labels import Fault, LabelReader
@@ -382,3 +386,60 @@ def test_hours_are_counted_when_they_were_written_since(store: Store, clock: tim
     assert again == {Hour(NINE, "v1")}
     assert OutcomeHours(hours).window(baseline, window).scores.labelled == 3
     assert OutcomeHours(hours).window(baseline, ()) == Outcomes.empty(baseline.binning)
+
+
+def peopled(store: Store, attribute: str) -> tuple[CountedHours, GroupBaseline]:
+    """Give version 1 a baseline of groups as well, by a column that was there when it was judged."""
+    hours = CuratedHours(store, SPEC, NINE, HORIZON)
+    predictions = hours.read(Shard(Hour(NINE, "v1")))
+    assert predictions is not None
+    rows = predictions.labelled()
+    once = replace(rows, features={**rows.features, attribute: rows.features["home"]})
+    people = GroupBaseline("v1", bias.observe(GroupBinning.fit(GroupSettings((Sensitive(attribute),)), once), once))
+    store.put(naming.group_baseline_key("credit", "v1"), people.to_json())
+    return CountedHours(hours, {"groups": GroupHours(hours), "outcomes": OutcomeHours(hours)}), people
+
+
+def test_an_hour_is_read_once_for_all_that_is_counted_of_it(store: Store, monkeypatch: pytest.MonkeyPatch):
+    # given an hour of a version with both baselines, and one of a version with none
+    stage(store, "a", "b", "c")
+    stage(store, "e", version="v2")
+    tell(store, label_record("a", "1"), label_record("b", "0"))
+    run(store)
+    baseline = judged(store, "v1")
+    counted, people = peopled(store, "home")
+    read: list[Shard] = []
+    predictions = CuratedHours.read
+    monkeypatch.setattr(CuratedHours, "read", lambda self, shard: read.append(shard) or predictions(self, shard))
+
+    # when
+    uncounted = list(counted.to_count())
+    refused = [counted.count(each) for each in uncounted]
+
+    # then
+    assert [each.hour for each in uncounted] == [Hour(NINE, "v1")]
+    assert (refused, read) == ([{}], [Shard(Hour(NINE, "v1"))])
+    assert OutcomeHours(counted.hours).window(baseline, [NINE]) == baseline.outcomes
+    assert GroupHours(counted.hours).parts(people, [NINE - timedelta(hours=1), NINE]) == [people.counts]
+
+
+def test_what_one_kind_of_counts_refuses_is_counted_by_the_others_and_told(store: Store, clock: time_machine.Traveller):
+    # given groups of a column that is no longer there
+    stage(store, "a", "b")
+    tell(store, label_record("a", "1"), label_record("b", "0"))
+    run(store)
+    baseline = judged(store, "v1")
+    counted, people = peopled(store, "race")
+    clock.shift(timedelta(minutes=1))
+
+    # when
+    (uncounted,) = counted.to_count()
+    refused = counted.count(uncounted)
+
+    # then
+    assert OutcomeHours(counted.hours).window(baseline, [NINE]) == baseline.outcomes
+    ((key, reason),) = refused.items()
+    assert key == naming.groups_key("credit", "v1", people.binning.id, NINE)
+    assert "'race' are not there" in reason
+    # and the hour is still to be counted by that kind alone
+    assert [each.kinds for each in counted.to_count()] == [("groups",)]

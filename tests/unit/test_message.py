@@ -15,7 +15,7 @@ from watchkeeper.findings import Finding, Findings, Verdict
 from watchkeeper.message import (
     SEVERITIES,
     AlarmChange,
-    Evidence,
+    DriftEvidence,
     Kind,
     Message,
     Notice,
@@ -52,7 +52,7 @@ def finding(name: str, *, drifted: bool = True, **changes: Any) -> Finding:
     )
 
 
-def evidence(features: list[Finding], predictions: list[Finding] | None = None) -> Evidence:
+def evidence(features: list[Finding], predictions: list[Finding] | None = None) -> DriftEvidence:
     found = Findings(
         model=SPEC.name,
         version="v3",
@@ -66,10 +66,10 @@ def evidence(features: list[Finding], predictions: list[Finding] | None = None) 
         features=tuple(features),
         predictions=tuple(predictions or ()),
     )
-    return Evidence(found, "s3://bucket/findings/credit-risk/drift/x.json")
+    return DriftEvidence(found, "s3://bucket/findings/credit-risk/drift/x.json")
 
 
-def told(kind: AlarmKind, found: Evidence | None = None, *, raised: bool = True, **spec: Any) -> Message:
+def told(kind: AlarmKind, found: DriftEvidence | None = None, *, raised: bool = True, **spec: Any) -> Message:
     change = AlarmChange(kind, raised, NOW, NOW - timedelta(hours=5), "Threshold Crossed: 1 datapoint [5.0]")
     message = alarm_message(dataclasses.replace(SPEC, **spec), change, found)
     assert message is not None

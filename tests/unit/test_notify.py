@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 
 from lambdas.notify import handler as notify
 from tests.support import CONTEXT
 from tests.unit.acting import NOW, REGION, SPEC, World, findings, world
 from tests.unit.outcome_support import drawn_binary
-from watchkeeper import naming
-from watchkeeper.estimation import EstimateLook, Estimator, estimate, examine, track_record
+from watchkeeper import attribution, estimation, naming
+from watchkeeper.attribution import AttributionLook, Attributions, Importance
+from watchkeeper.estimation import EstimateLook, Estimator, estimate, track_record
 from watchkeeper.naming import AlarmKind
 from watchkeeper.outcomes import OutcomeBinning, observe
 
@@ -85,6 +87,34 @@ def test_a_drift_alarm_is_told_with_the_newest_findings_of_its_time(aws: World, 
     assert message["TopicArn"].endswith("WARNING")
 
 
+def test_a_drift_alarm_says_whether_the_version_goes_by_what_drifted(aws: World, inbox: Inbox) -> None:
+    # given
+    aws.put(naming.findings_key(SPEC.name, "drift", NOW), findings(NOW, "v1").to_json())
+    values = np.outer(np.arange(1, 101), [3.0, 1.0])
+    known = Importance.of(Attributions(("income", "home"), values, values, values[:, 0], values[:, 0]))
+    aws.put(naming.importance_key(SPEC.name, "v1", "b"), known.to_json())
+    # when
+    notify.handler(change("credit--drift", "OK", "ALARM"), CONTEXT)
+    # then
+    (message,) = inbox.read()
+    assert "income (75 % of what moves predictions) matters." in message["Message"]
+
+
+def test_another_ranking_is_told_with_the_newest_look(aws: World, inbox: Inbox) -> None:
+    # given
+    values = np.outer(np.arange(1, 101), [3.0, 1.0])
+    one = Importance.of(Attributions(("income", "home"), values, values, values[:, 0], values[:, 0]))
+    other = Importance.of(Attributions(("income", "home"), values[:, ::-1], values, values[:, 0], values[:, 0]))
+    look = AttributionLook(SPEC.name, "v1", "b", NOW - timedelta(days=1), NOW, attribution.examine(one, other), other)
+    aws.put(naming.findings_key(SPEC.name, "attribution", NOW), look.to_json())
+    # when
+    answer = notify.handler(change("credit--attribution-drift", "OK", "ALARM"), CONTEXT)
+    # then
+    assert answer["subject"] == "[warning] credit: goes by other features (income, home)"
+    (message,) = inbox.read()
+    assert "income 75 % → 25 % (rank 1 → 2)" in message["Message"]
+
+
 def test_findings_of_the_day_before_are_found_and_old_ones_are_not(aws: World, inbox: Inbox) -> None:
     # given
     look = NOW - timedelta(days=9)
@@ -107,7 +137,7 @@ def test_an_estimated_fall_is_told_with_the_newest_look_at_it(aws: World, inbox:
     binning = OutcomeBinning.fit(SPEC, rows)
     estimator, start = Estimator.fit(binning, rows), NOW - timedelta(hours=6)
     found = estimate(estimator, observe(binning, drawn_binary(5000, seed=2, moved=0.8, labelled=0.0)))
-    findings = examine(found, observe(binning, rows))
+    findings = estimation.examine(found, observe(binning, rows))
     look = EstimateLook(SPEC.name, "v1", start, NOW, findings, found, track_record(estimator, []))
     key = naming.findings_key(SPEC.name, "estimated-performance", NOW)
     aws.put(key, look.to_json())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 
 from lambdas.write_card import handler as write_card
@@ -15,6 +16,7 @@ from tests.unit.fake_aws import BUCKET, fake_aws
 from tests.unit.test_model_card import LINEAGE
 from tests.unit.test_monitor_performance import BASELINE, SPEC
 from watchkeeper import naming
+from watchkeeper.attribution import Attributions, Importance, RequestSample
 from watchkeeper.aws.store import Store
 from watchkeeper.errors import BaselineError
 
@@ -107,3 +109,19 @@ def test_it_gives_up_with_advice_when_the_card_changes_for_ever(s3: Any, monkeyp
     # then
     with pytest.raises(BaselineError, match="send the event again"):
         write_card.handler(learned(), CONTEXT)
+
+
+def test_a_card_says_what_the_version_goes_by_on_its_baseline_of_now(s3: Any) -> None:
+    # given what it went by on two baselines, of which it has the second
+    for baseline, means in (("older", [1.0, 3.0]), ("newer", [3.0, 1.0])):
+        values = np.outer(np.arange(1, 101), means)
+        known = Importance.of(Attributions(("income", "home"), values, values, values[:, 0], values[:, 0]))
+        s3.put_object(Bucket=BUCKET, Key=naming.importance_key("credit", "v1", baseline), Body=known.to_json())
+    sample = RequestSample("newer", ())
+    s3.put_object(Bucket=BUCKET, Key=naming.sample_key("credit", "v1"), Body=sample.to_json())
+    # when
+    answer = write_card.handler(learned(naming.importance_key("credit", "v1", "newer")), CONTEXT)
+    # then
+    page = s3.get_object(Bucket=BUCKET, Key=PAGE)["Body"].read().decode()
+    assert answer["version"] == "v1"
+    assert page.index("<td>income</td>") < page.index("75%") < page.index("<td>home</td>") < page.index("25%")

@@ -5,31 +5,29 @@ answers)` reads the answers: no model is imported. Of one row, they make an `exp
 up what the model goes by, any window is a merge, and `drift.examine(baseline, window)` gives `AttributionFindings`.
 `weigh(findings, importance)` says which drifted feature matters.
 
-How it is to be wired, each a thin caller that does the I/O. Plans are answered by a batch transform of the version's
-model, as gates and baselines are: what an endpoint is asked is captured, and would be profiled as traffic.
-
-- `watchkeeper explain MODEL ID`: find the captured request by its id; `plan` it against rows of its version's baseline;
-  have the requests answered; print `text(explanation(…))`, or store its JSON.
-- The batch job (training side or Glue, at a new baseline and on a schedule): take `rows_within(budget, …)` rows of the
-  window at 4 pairs each, in the order in which they were served; write `plan(…).requests()` as the transform's input;
-  read its output as `attributions` of the same plan, made anew; store `Importance.of(…).to_json()` with the window.
-  With the estimator at hand, `exact.exact_attributions` instead, and sampling where it refuses.
-- The monitor: merge the window's importances, `examine` them against the baseline's, store the findings, emit the NDCG.
-- Messages and reports: `sentence(weigh(findings, baseline's importance))`.
+Plans are answered by a batch transform of the version's model, as gates and baselines are: what an endpoint is asked is
+captured, and would be profiled as traffic. The state machine `<model>--attribution` asks one `Question` at a time:
+`lambdas/plan_attribution` keeps it and writes the requests, the transform answers, and `lambdas/read_attribution` makes
+the same plan anew and keeps what the answers say. With an estimator at hand, `exact.exact_attributions` needs no
+sampling where it takes the model.
 """
 
 from __future__ import annotations
 
+from watchkeeper.attribution.answers import explained, scores
 from watchkeeper.attribution.attributed import Attributions, Scale
 from watchkeeper.attribution.drift import DriftSettings, examine, ndcg
 from watchkeeper.attribution.explain import Contribution, Explanation, bars, explanation, text
 from watchkeeper.attribution.findings import AttributionFindings, Move, Verdict
 from watchkeeper.attribution.importance import Importance, Ranked
+from watchkeeper.attribution.look import AttributionLook
+from watchkeeper.attribution.question import Purpose, Question, RequestSample, explained_rows
 from watchkeeper.attribution.shapley import Plan, PlanSettings, attributions, plan, requests_at_most, rows_within
 from watchkeeper.attribution.weight import Role, Weighted, WeightSettings, sentence, weigh
 
 __all__ = [
     "AttributionFindings",
+    "AttributionLook",
     "Attributions",
     "Contribution",
     "DriftSettings",
@@ -38,7 +36,10 @@ __all__ = [
     "Move",
     "Plan",
     "PlanSettings",
+    "Purpose",
+    "Question",
     "Ranked",
+    "RequestSample",
     "Role",
     "Scale",
     "Verdict",
@@ -47,11 +48,14 @@ __all__ = [
     "attributions",
     "bars",
     "examine",
+    "explained",
+    "explained_rows",
     "explanation",
     "ndcg",
     "plan",
     "requests_at_most",
     "rows_within",
+    "scores",
     "sentence",
     "text",
     "weigh",

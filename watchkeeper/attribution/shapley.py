@@ -59,8 +59,8 @@ class Plan:
 
     Attributes
     ----------
-    levels : of each feature, the values that occur
-    codes : of shape (requests, features): a distinct row to be asked each, as places in `levels`
+    levels : of each feature, and of each value that is held, the values that occur
+    codes : of shape (requests, features and values held): a distinct row to be asked each, as places in `levels`
     paths : of shape (explained rows, pairs, 2, features + 1): places in `codes`, from background row to explained row
     orders : of shape (explained rows, pairs, features): the feature that each step of the first walk changes; the
         second walk takes them in reverse
@@ -76,7 +76,7 @@ class Plan:
         return len(self.codes)
 
     def requests(self) -> Iterator[tuple[object, ...]]:
-        """The rows to be asked, as raw values."""
+        """The rows to be asked, as raw values; those that are held come behind the features."""
         for row in self.codes.tolist():
             yield tuple(values[code] for values, code in zip(self.levels, row, strict=True))
 
@@ -95,7 +95,11 @@ def rows_within(requests: int, features: int, pairs: int) -> int:
 
 
 def plan(
-    features: Sequence[str], rows: Sequence[Row], background: Sequence[Row], settings: PlanSettings | None = None
+    features: Sequence[str],
+    rows: Sequence[Row],
+    background: Sequence[Row],
+    settings: PlanSettings | None = None,
+    held: Sequence[Row] = (),
 ) -> Plan:
     """Which rows to ask, to explain `rows` by how they differ from `background`.
 
@@ -104,6 +108,8 @@ def plan(
     Parameters
     ----------
     background : rows of the model's baseline, a sample that stands for what it usually sees; 100 or more do
+    held : of each explained row, further values that the model takes and that every step of its walks has: nothing is
+        credited to them
 
     Raises
     ------
@@ -115,18 +121,20 @@ def plan(
     _check(features, rows, background, settings)
     random = np.random.default_rng(settings.seed)
     levels, codes = _coded([*rows, *background], len(features))
+    held_levels, held_codes = _coded(held or [()] * len(rows), len(held[0]) if held else 0)
     explained, others = codes[: len(rows)], codes[len(rows) :]
     dealt = np.resize(random.permutation(len(others)), (len(rows), settings.pairs))
     orders = random.permuted(np.tile(np.arange(len(features)), (len(rows), settings.pairs, 1)), axis=2)
     asked: dict[bytes, int] = {}
     paths = np.empty((len(rows), settings.pairs, 2, len(features) + 1), np.int64)
     for place, row in enumerate(explained):
-        walks = _walks(row, others[dealt[place]], orders[place])
-        texts = (step.tobytes() for step in walks.reshape(-1, len(features)))
+        walks = _walks(row, others[dealt[place]], orders[place], held_codes[place])
+        texts = (step.tobytes() for step in walks.reshape(-1, walks.shape[-1]))
         paths[place] = np.fromiter((asked.setdefault(text, len(asked)) for text in texts), np.int64).reshape(
             walks.shape[:-1]
         )
-    table = np.frombuffer(b"".join(asked), np.int32).reshape(-1, len(features))
+    levels += held_levels
+    table = np.frombuffer(b"".join(asked), np.int32).reshape(-1, len(levels))
     return Plan(tuple(features), levels, table, paths, orders)
 
 
@@ -207,13 +215,16 @@ def _coded(rows: Sequence[Row], width: int) -> tuple[tuple[tuple[object, ...], .
     return tuple(levels), codes
 
 
-def _walks(row: NDArray[np.int32], starts: NDArray[np.int32], orders: Places) -> NDArray[np.int32]:
-    """Rows of every step, of shape (pairs, 2, features + 1, features)."""
+def _walks(
+    row: NDArray[np.int32], starts: NDArray[np.int32], orders: Places, held: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Rows of every step, of shape (pairs, 2, features + 1, features and values held)."""
     width = len(row)
     turn = np.argsort(orders, axis=1)  # when each feature changes in the first walk
     turns = np.stack([turn, width - 1 - turn], axis=1)
     taken = turns[:, :, None, :] < np.arange(width + 1)[:, None]
-    return np.where(taken, row, starts[:, None, None, :])
+    walks = np.where(taken, row, starts[:, None, None, :])
+    return np.concatenate([walks, np.broadcast_to(held, (*walks.shape[:-1], len(held)))], axis=-1)
 
 
 def _answers(made: Plan, answers: Floats, outputs: Sequence[int] | None) -> Floats:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper import ids
+from watchkeeper.aws.counted_hours import CountedHours
 from watchkeeper.aws.curated_hours import CuratedHours, Hour, Shard, Unfiled
 from watchkeeper.aws.label_files import Account, LabelFiles, Unsettled
-from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.aws.store import Listed
 from watchkeeper.cells import UNKNOWN_TIME
 from watchkeeper.curated import Joined, Predictions
@@ -60,6 +60,7 @@ class Outcome:
     ----------
     left : what is left over for Spark, and why
     filed, joined, counted : hours that were filed anew, in which labels were new, and that were counted anew
+    refused : why rows of an hour could not be counted, by where their counts would be
     accounts : of the files of labels that were read, by key
     faults : labels that cannot be used, of files that were not read before
     misplaced : folders of labels that are not read
@@ -71,6 +72,7 @@ class Outcome:
     filed: set[Hour] = field(default_factory=set)
     joined: set[Hour] = field(default_factory=set)
     counted: set[Hour] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     misplaced: list[str] = field(default_factory=list)
@@ -142,13 +144,13 @@ class _Run:
 
     def count(self) -> None:
         """Count what changed."""
-        outcomes = OutcomeHours(self.hours)
-        found = list(outcomes.to_count())
+        counted = CountedHours.of(self.hours)
+        found = list(counted.to_count())
         if (size := sum(each.size for each in found)) > self.allowance.counted_bytes:
             self.outcome.left.append(f"{len(found)} hours to count have {size} bytes")
             return
         for each in found:
-            outcomes.count(each)
+            self.outcome.refused |= counted.count(each)
             self.outcome.counted.add(each.hour)
 
     def _join_files(self, some: Iterable[Unsettled]) -> None:

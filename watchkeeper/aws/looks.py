@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from watchkeeper import naming
+from watchkeeper.attribution import AttributionLook
 from watchkeeper.aws.store import Store
+from watchkeeper.bias import BiasLook
 from watchkeeper.estimation import EstimateLook
 from watchkeeper.findings import Findings
 from watchkeeper.performance import PerformanceLook
 from watchkeeper.quality import Quality
 
-DRIFT, QUALITY, PERFORMANCE = "drift", "quality", "performance"
+DRIFT, QUALITY, PERFORMANCE, BIAS, ATTRIBUTION = "drift", "quality", "performance", "bias", "attribution"
 ESTIMATED_PERFORMANCE = "estimated-performance"
 """The monitors, as keys name them."""
 _DAYS_BACK = 2
@@ -39,6 +41,17 @@ def newest_estimate(store: Store, model: str, until: datetime) -> tuple[str, Est
     """The same of the monitor of estimated performance."""
     found = _newest(store, model, ESTIMATED_PERFORMANCE, until)
     return next(((key, EstimateLook.from_json(stored)) for key, stored in found), None)
+
+
+def newest_attribution(store: Store, model: str, until: datetime) -> tuple[str, AttributionLook] | None:
+    """The same of the attribution monitor."""
+    found = _newest(store, model, ATTRIBUTION, until)
+    return next(((key, AttributionLook.from_json(stored)) for key, stored in found), None)
+
+
+def newest_bias(store: Store, model: str, until: datetime) -> tuple[str, BiasLook] | None:
+    """The same of the bias monitor."""
+    return next(((key, BiasLook.from_json(stored)) for key, stored in _newest(store, model, BIAS, until)), None)
 
 
 def _newest(store: Store, model: str, monitor: str, until: datetime) -> Iterator[tuple[str, bytes]]:

@@ -26,6 +26,9 @@ _UNITS = {
     Metric.ESTIMATED_PERFORMANCE: "None",
     Metric.ESTIMATED_FALL: "None",
     Metric.ESTIMATE_ERROR: "None",
+    Metric.ATTRIBUTION_NDCG: "None",
+    Metric.BIAS_SCORE: "None",
+    Metric.BIAS_DRIFT: "None",
 }
 
 

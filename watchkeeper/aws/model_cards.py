@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from watchkeeper import naming
+from watchkeeper.attribution import Importance, RequestSample
 from watchkeeper.aws.store import Store
 from watchkeeper.card import Facts, Package
 from watchkeeper.lineage import Lineage
@@ -32,6 +33,7 @@ def known(store: Store, spec: ModelSpec, version: str, package: Package | None, 
     lineage = store.get(naming.lineage_key(spec.name, version))
     stored = store.get(naming.outcome_baseline_key(spec.name, version))
     outcomes = None if stored is None else OutcomeBaseline.from_json(stored).outcomes
+    importance = _importance(store, spec, version)
     return Facts(
         spec=spec,
         version=version,
@@ -40,7 +42,17 @@ def known(store: Store, spec: ModelSpec, version: str, package: Package | None, 
         lineage=None if lineage is None else Lineage.from_json(lineage),
         performance=None if outcomes is None else measure(outcomes),
         segments=() if outcomes is None else weakest(outcomes, CompareSettings()),
+        importance=() if importance is None else importance.ranking(),
     )
+
+
+def _importance(store: Store, spec: ModelSpec, version: str) -> Importance | None:
+    """What a version goes by on its baseline of now."""
+    sample = store.get(naming.sample_key(spec.name, version))
+    if sample is None:
+        return None
+    stored = store.get(naming.importance_key(spec.name, version, RequestSample.from_json(sample).baseline))
+    return None if stored is None else Importance.from_json(stored)
 
 
 def describe(client: SageMakerClient, packages: str, jobs: str, version: str) -> Package | None:

@@ -1,87 +1,31 @@
-"""The outcomes of every hour of curated predictions: counts of which any window is a merge.
-
-An hour is counted anew when one of its files was written since; so nothing is remembered but what is in the bucket.
-"""
+"""The outcomes of every hour of curated predictions: counts of which any window is a merge."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from watchkeeper import naming
-from watchkeeper.aws.curated_hours import CuratedHours, Hour, Shard
-from watchkeeper.aws.store import Listed
-from watchkeeper.outcomes import OutcomeBaseline, Outcomes, merge_all, observe
-
-
-class Uncounted(NamedTuple):
-    """An hour that may not be counted as it is, with its files."""
-
-    hour: Hour
-    files: dict[Shard, Listed]
-
-    @property
-    def size(self) -> int:
-        """Bytes of its files."""
-        return sum(item.size for item in self.files.values())
+from watchkeeper.aws.curated_hours import CuratedHours, Hour
+from watchkeeper.outcomes import Labelled, OutcomeBaseline, Outcomes, merge_all, observe
 
 
 @dataclass(frozen=True)
 class OutcomeHours:
-    """Counts the hours of one model."""
+    """The outcomes of the hours of one model, as a kind of counts: see `counted_hours.HourCounts`."""
 
     hours: CuratedHours
     _baselines: dict[str, OutcomeBaseline | None] = field(default_factory=dict)
 
-    def to_count(self) -> Iterator[Uncounted]:
-        """The hours that were written since they were counted, and whose versions have a baseline of outcomes."""
-        for day in self.hours.days:
-            filed: defaultdict[Hour, dict[Shard, Listed]] = defaultdict(dict)
-            for shard, item in self.hours.filed(day):
-                filed[shard.hour][shard] = item
-            prefix = naming.outcomes_prefix(self.hours.spec.name, day)
-            counted = {item.key: item.modified for item in self.hours.store.listed(prefix)} if filed else {}
-            for hour, files in filed.items():
-                baseline = self.baseline(hour.version)
-                at = None if baseline is None else counted.get(self._key(baseline, hour))
-                if baseline is not None and (at is None or at <= max(item.modified for item in files.values())):
-                    yield Uncounted(hour, files)
-
-    def count(self, uncounted: Uncounted) -> None:
-        """Count an hour, one file after the other."""
-        again: Uncounted | None = uncounted
-        while again is not None:
-            self.keep(again.hour, map(self.observed, again.files))
-            again = self.written_since(again)
-
-    def written_since(self, counted: Uncounted) -> Uncounted | None:
-        """An hour whose files were written while it was counted, as they are now; None if none was.
-
-        What was counted is younger than such a file, so that nobody would look at it again.
-        """
-        filed = self.hours.filed(counted.hour.start)
-        latest = {shard: item for shard, item in filed if shard.hour == counted.hour}
-        return None if latest == counted.files else Uncounted(counted.hour, latest)
-
-    def observed(self, shard: Shard) -> Outcomes:
-        """The outcomes of the rows in one file."""
-        binning = self._known(shard.hour).binning
-        rows = self.hours.read(shard)
-        return Outcomes.empty(binning) if rows is None else observe(binning, rows.labelled())
-
-    def keep(self, hour: Hour, parts: Iterable[Outcomes]) -> None:
-        """Keep the outcomes of an hour, of which these are all parts."""
-        baseline = self._known(hour)
-        self.hours.store.put(self._key(baseline, hour), merge_all(parts, Outcomes.empty(baseline.binning)).to_json())
-
     def window(self, baseline: OutcomeBaseline, starts: Iterable[datetime]) -> Outcomes:
         """The outcomes of a version's rows of these hours (starts of UTC hours)."""
+        return merge_all(self.parts(baseline, starts), Outcomes.empty(baseline.binning))
+
+    def parts(self, baseline: OutcomeBaseline, starts: Iterable[datetime]) -> Iterator[Outcomes]:
+        """The same, hour by hour, as far as there are any."""
         keys = (self._key(baseline, Hour(start, baseline.version)) for start in starts)
-        read = (Outcomes.from_json(data, baseline.binning) for data in self.hours.store.get_many(keys))
-        return merge_all(read, Outcomes.empty(baseline.binning))
+        return (Outcomes.from_json(data, baseline.binning) for data in self.hours.store.get_many(keys))
 
     def baseline(self, version: str) -> OutcomeBaseline | None:
         """A version's baseline of outcomes; None when it has none."""
@@ -90,9 +34,27 @@ class OutcomeHours:
             self._baselines[version] = None if stored is None else OutcomeBaseline.from_json(stored)
         return self._baselines[version]
 
+    def prefix(self, day: datetime) -> str:
+        """Where the outcomes of a UTC day are kept."""
+        return naming.outcomes_prefix(self.hours.spec.name, day)
+
+    def key(self, hour: Hour) -> str | None:
+        """Where those of an hour are; None while its version has no baseline."""
+        baseline = self.baseline(hour.version)
+        return None if baseline is None else self._key(baseline, hour)
+
+    def observe(self, hour: Hour, rows: Labelled) -> bytes:
+        """Count the rows of an hour that has a key."""
+        return observe(self._known(hour).binning, rows).to_json()
+
+    def together(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
+        """Merge the counts of all its parts."""
+        binning = self._known(hour).binning
+        return merge_all((Outcomes.from_json(part, binning) for part in parts), Outcomes.empty(binning)).to_json()
+
     def _known(self, hour: Hour) -> OutcomeBaseline:
         baseline = self.baseline(hour.version)
-        assert baseline is not None  # see `to_count`
+        assert baseline is not None  # or there would be no key
         return baseline
 
     def _key(self, baseline: OutcomeBaseline, hour: Hour) -> str:

@@ -5,19 +5,23 @@ or two; `positive`: which outcomes count), `observe(binning, rows)` counts them 
 `examine(baseline, window)` gives `BiasFindings` (`result`). A metric is a function of two groups' counts (`sides`):
 those `of_labels`, `of_predictions` and `of_errors` are listed in `metrics`; `draws` gives intervals, `trials` corrects
 them for looking at many; `dispersion` tells how much rows in bursts vary. `flip` is the one metric that needs rows.
-`table` is all of it as plain rows.
+`table` is all of it as plain rows. `monitor` makes settings of a model's file, a `baseline` is a version's, a `look` is
+what the function that watches keeps.
 """
 
 from __future__ import annotations
 
-from watchkeeper.bias.attribute import MISSING, OTHER, Sensitive
+from watchkeeper.bias.attribute import MISSING, OTHER, Attribute, Sensitive
+from watchkeeper.bias.baseline import GroupBaseline
 from watchkeeper.bias.binning import GroupBinning, GroupSettings
 from watchkeeper.bias.counts import GroupCounts, merge_all, observe
 from watchkeeper.bias.dispersion import dispersion
 from watchkeeper.bias.examine import examine
 from watchkeeper.bias.facet import ALL_OTHERS, Comparison
 from watchkeeper.bias.flip import FlipSettings, FlipTest, flip_test
+from watchkeeper.bias.look import BiasLook
 from watchkeeper.bias.metrics import METRICS
+from watchkeeper.bias.monitor import bias_settings, favourable, group_settings
 from watchkeeper.bias.positive import BINARY, BINARY_REVERSED, Positive
 from watchkeeper.bias.result import BiasFindings, Measurement, Outcome, Verdict
 from watchkeeper.bias.settings import BiasSettings, Tolerance
@@ -31,11 +35,14 @@ __all__ = [
     "METRICS",
     "MISSING",
     "OTHER",
+    "Attribute",
     "BiasFindings",
+    "BiasLook",
     "BiasSettings",
     "Comparison",
     "FlipSettings",
     "FlipTest",
+    "GroupBaseline",
     "GroupBinning",
     "GroupCounts",
     "GroupSettings",
@@ -46,9 +53,12 @@ __all__ = [
     "Sensitive",
     "Tolerance",
     "Verdict",
+    "bias_settings",
     "dispersion",
     "examine",
+    "favourable",
     "flip_test",
+    "group_settings",
     "merge_all",
     "observe",
     "table",

@@ -27,5 +27,5 @@ def told(value: float) -> str:
     """A number as people read it: two digits behind the point, three where it is small."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3f}"
+    text = f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}" if value else "0.00"
     return text.replace("-", "−")

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from watchkeeper import spec
+from watchkeeper.config.bias import Bias
 from watchkeeper.config.parts import Every, Section, Share, Window, hours, looks_per_month, rate
 from watchkeeper.errors import ModelMonitorError
 
@@ -117,6 +118,30 @@ class EstimatedPerformance(Section):
         )
 
 
+class Attribution(Section):
+    """Finds out what the model goes by, and compares a window with what it went by on its baseline."""
+
+    enabled: bool = Field(True, description="Whether the model is asked at all; explanations need it too.")
+    every: Every = timedelta(days=1)
+    window: Window = timedelta(hours=24)
+    rows: int = Field(200, ge=50, le=250, description="Rows explained in each look.")
+    requests: int = Field(
+        200_000, ge=1000, le=2_000_000, description="Rows that the model may be asked in each look, by batch transform."
+    )
+    ndcg: float = Field(0.90, gt=0, le=1, description="Below it the model goes by other features than before.")
+
+    def spec(self) -> spec.AttributionMonitor:
+        """The running parts' view of this section."""
+        return spec.AttributionMonitor(
+            enabled=self.enabled,
+            schedule=rate(self.every),
+            window_hours=hours(self.window),
+            rows=self.rows,
+            requests=self.requests,
+            limit=self.ndcg,
+        )
+
+
 class Monitors(Section):
     """What is watched, and how often."""
 
@@ -124,6 +149,8 @@ class Monitors(Section):
     data_quality: DataQuality = DataQuality()
     performance: Performance = Performance()
     estimated_performance: EstimatedPerformance = EstimatedPerformance()
+    attribution: Attribution = Attribution()
+    bias: Bias = Bias()
 
 
 def _constraints(path: Path) -> str:

@@ -14,12 +14,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from watchkeeper import spec
+from watchkeeper.config.bias import Columns
 from watchkeeper.config.card import Card
 from watchkeeper.config.durations import Duration, render_duration
 from watchkeeper.config.labels import Label, Labels
 from watchkeeper.config.monitors import Monitors
 from watchkeeper.config.parts import INSTANCE_TYPE, Percent, S3Uri, Section, Severity, Text
-from watchkeeper.spec import InputFormat, Kind, Strategy, Task
+from watchkeeper.spec import BiasMonitor, InputFormat, Kind, Strategy, Task
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 """Lower case, digits and single hyphens: `--` is the separator of resource names (see `watchkeeper.naming`)."""
@@ -300,6 +301,7 @@ class ModelConfig(Section):
                 f"retraining cannot use the personal field {self.personal_features[0]!r}, which never leaves the "
                 "capture prefix: stop sending it to the model, or set retraining.triggers to []"
             )
+        self._bias()  # refuses attributes that cannot be watched
         return self
 
     @property
@@ -375,9 +377,15 @@ class ModelConfig(Section):
             quality=self.monitors.data_quality.spec(),
             labelling=self.labels.spec(),
             performance=self.monitors.performance.spec(),
+            attribution=self.monitors.attribution.spec(),
             card=self.card.spec(self.description),
             estimated_performance=self.monitors.estimated_performance.spec(),
+            bias=self._bias(),
         )
+
+    def _bias(self) -> BiasMonitor | None:
+        columns = Columns(self.input.features, self.input.sensitive, self.input.personal)
+        return self.monitors.bias.spec(self.task, columns)
 
 
 def json_schema() -> dict[str, Any]:
@@ -385,5 +393,6 @@ def json_schema() -> dict[str, Any]:
     schema = ModelConfig.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Watchkeeper model"
-    schema["properties"]["label"] = {"anyOf": [{"type": "string"}, schema["properties"]["label"]]}
+    for place, name in ((schema["properties"], "label"), (schema["$defs"], "Attribute")):  # or just its name
+        place[name] = {"anyOf": [{"type": "string"}, place[name]]}
     return schema

@@ -107,7 +107,8 @@ class Assessment:
         if off:
             return f"Do not act on the estimates: {_told(off)}."
         if self.trust is Trust.UNKNOWN:
-            return "It is not known yet whether estimates come true: too few windows have their labels."
+            left_out = f", beside {self.warned} that could not be estimated well" if self.warned else ""
+            return f"It is not known yet whether estimates come true: too few windows have their labels{left_out}."
         return f"Estimates have been trustworthy: {_told(self.metrics)}."
 
     def __getitem__(self, name: Name | str) -> MetricAssessment:

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from watchkeeper.estimation import EstimateLook
+from watchkeeper.message.account import Account
 from watchkeeper.message.layout import listed, moment
+from watchkeeper.naming import AlarmKind
 from watchkeeper.performance.findings import MetricFinding
+from watchkeeper.spec import ModelSpec
 
 SHOWN = 5
 HEADLINE_ROOM = 45
+
+
+@dataclass(frozen=True)
+class EstimateEvidence:
+    """The newest look at estimated performance, and where it is kept."""
+
+    look: EstimateLook
+    uri: str
+
+    def account(self, spec: ModelSpec, kind: AlarmKind) -> Account:
+        """What it says."""
+        look = self.look
+        return Account(headline(look), lines=lines(look), seen=window(look), trust=look.record.summary)
 
 
 def headline(look: EstimateLook) -> str:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from watchkeeper.message.account import Account
 from watchkeeper.message.layout import listed, moment
 from watchkeeper.naming import AlarmKind
 from watchkeeper.performance import PerformanceLook
 from watchkeeper.performance.findings import MetricFinding
+from watchkeeper.spec import ModelSpec
 
 SHOWN = 5
 HEADLINE_ROOM = 55
+
+
+@dataclass(frozen=True)
+class PerformanceEvidence:
+    """The performance monitor's newest look, and where it is kept."""
+
+    look: PerformanceLook
+    uri: str
+
+    def account(self, spec: ModelSpec, kind: AlarmKind) -> Account:
+        """What it says."""
+        look = self.look
+        return Account(headline(look, kind), lines=lines(look, kind), seen=window(look))
 
 
 def headline(look: PerformanceLook, kind: AlarmKind) -> str:

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from watchkeeper.message.account import Account
 from watchkeeper.message.layout import listed, moment
+from watchkeeper.message.texts import LATE_CAPTURES
+from watchkeeper.naming import AlarmKind
 from watchkeeper.quality import Check, Fault, Quality
 from watchkeeper.quality.shares import told
+from watchkeeper.spec import ModelSpec
 
 SHOWN = 10
 HEADLINE_ROOM = 55
 ABOUT_TIME = frozenset({Check.CAPTURE_GAP, Check.CAPTURE_LAG})
 """What is wrong with when captures come, and not with what is in them; measured in hours."""
 _WITHOUT_SIZE = frozenset({Check.COLUMN_ORDER, Check.UNIQUENESS, Check.CONSTRAINT})
+
+
+@dataclass(frozen=True)
+class QualityEvidence:
+    """The data-quality monitor's newest outcome, and where it is kept."""
+
+    quality: Quality
+    uri: str
+
+    def account(self, spec: ModelSpec, kind: AlarmKind) -> Account:
+        """What it says."""
+        quality = self.quality
+        faults = (quality.skew or ()) if kind is AlarmKind.TRAIN_SERVE_SKEW else quality.faults
+        return Account(
+            headline(faults),
+            lines=lines(faults),
+            seen=window(quality),
+            remedies=remedies(faults),
+            text=LATE_CAPTURES if faults and only_about_time(faults) else None,
+            whole="All faults",
+        )
 
 
 def headline(faults: Iterable[Fault]) -> str:

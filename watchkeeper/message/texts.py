@@ -117,6 +117,26 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "Look at the newest findings of the drift monitor: which features moved, and is it a fault at their source? "
         "Ask for labels of some of these rows before those of others; retrain when they confirm it.",
     ),
+    AlarmKind.BIAS: Text(
+        Severity.CRITICAL,
+        "biased",
+        "The predictions of {model} treat groups of people differently, by more than is tolerated.",
+        "A group that the training data had few rows of, or other labels of; or a feature that stands for the group.",
+        "The version goes on serving. Nothing is changed by itself: which difference is unjust, people must say.",
+        "If it is new with this version, go back: start the rollback machine. If it began since, look for what changed "
+        "in the requests of that group. If the version had it from the start, decide with those who answer for it: "
+        "other training data, a threshold for each group where the law allows it, or another tolerance in the model's "
+        "file.",
+    ),
+    AlarmKind.BIAS_DRIFT: Text(
+        Severity.WARNING,
+        "bias drift",
+        "The predictions of {model} treat groups of people differently than when its version was judged.",
+        "The requests of that group have changed, or what they mean has; or labels of it are made in another way.",
+        "The version goes on serving. Nothing is changed by itself.",
+        "Look at the drift monitor's findings for the same time first. A change in favour of a group is told as well: "
+        "look whom it costs. If it lasts and the labels are right, retrain.",
+    ),
     AlarmKind.UNUSABLE_LABELS: Text(
         Severity.WARNING,
         "labels cannot be used",
@@ -126,6 +146,16 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "All other labels are joined. A file that is written again is read again.",
         "Read the log of the function join_labels: it names file, line and reason, and no values. Mend what writes "
         "the labels, and write the file again.",
+    ),
+    AlarmKind.ATTRIBUTION_DRIFT: Text(
+        Severity.WARNING,
+        "goes by other features",
+        "What moves the predictions of {model} is no longer what moved them when its version was judged.",
+        "The requests have changed: see the findings on drift and on data quality. If they have not, the container "
+        "computes something otherwise than before, for the same model ranks the same rows alike.",
+        "Nothing is changed by itself.",
+        "A feature that fell to nothing: look whether its source still fills it. A sensitive one that rose, or one "
+        "that stands for it: look at bias before anything else. If performance holds, nothing need be wrong.",
     ),
     AlarmKind.DEAD_LETTERS: Text(
         Severity.WARNING,
@@ -154,7 +184,7 @@ TEXTS: Mapping[AlarmKind, Text] = {
     AlarmKind.AUTOMATION_FAILED: Text(
         Severity.CRITICAL,
         "automation failed",
-        "A state machine of {model} (onboarding, retraining, rollout or rollback) failed or timed out.",
+        "A state machine of {model} (onboarding, retraining, rollout, rollback or attribution) failed or timed out.",
         "The message of that machine, sent when it failed, names the cause.",
         "The endpoint serves what it served before, and the lock is released.",
         "Open the failed execution in Step Functions, mend its cause and start it again.",

@@ -4,9 +4,20 @@ The stacks (`infra`), the functions, the Spark jobs and the command line take na
 alarm cannot watch a metric that nobody emits. Pure string functions; `--` separates a model's name from what follows,
 and a model's name never holds `--`, so `<model>--*` in a policy can never match another model's resources.
 
-`resources` has names of AWS, `captures`, `predictions`, `profiles` and `baselines` the layout of the data bucket.
+`resources` has names of AWS, the others the layout of the data bucket.
 """
 
+from watchkeeper.naming.attribution import (
+    answers_prefix,
+    asked_key,
+    asked_prefix,
+    explanation_key,
+    importance_key,
+    importance_prefix,
+    question_key,
+    questions_prefix,
+    sample_key,
+)
 from watchkeeper.naming.baselines import (
     baseline_key,
     baseline_prefix,
@@ -15,6 +26,7 @@ from watchkeeper.naming.baselines import (
     cards_prefix,
     estimator_key,
     gate_key,
+    group_baseline_key,
     incident_key,
     label_values_key,
     lineage_key,
@@ -32,6 +44,7 @@ from watchkeeper.naming.captures import (
     attached_prefix,
     batch_folder,
     capture_prefix,
+    captured_hour_prefix,
     parse_batch_key,
     parse_capture_key,
     quarantine_key,
@@ -39,6 +52,8 @@ from watchkeeper.naming.captures import (
 )
 from watchkeeper.naming.predictions import (
     feedback_key,
+    groups_key,
+    groups_prefix,
     ids_key,
     ids_prefix,
     joined_key,
@@ -103,6 +118,9 @@ __all__ = [
     "CaptureKey",
     "Metric",
     "alarm",
+    "answers_prefix",
+    "asked_key",
+    "asked_prefix",
     "attached_prefix",
     "baseline_key",
     "baseline_prefix",
@@ -110,6 +128,7 @@ __all__ = [
     "calibration_key",
     "canary_alarm",
     "capture_prefix",
+    "captured_hour_prefix",
     "card_key",
     "cards_prefix",
     "compacted_key",
@@ -117,6 +136,7 @@ __all__ = [
     "day_prefix",
     "endpoint_config",
     "estimator_key",
+    "explanation_key",
     "feedback_key",
     "findings_key",
     "findings_prefix",
@@ -124,9 +144,14 @@ __all__ = [
     "first_version_resource",
     "function",
     "gate_key",
+    "group_baseline_key",
+    "groups_key",
+    "groups_prefix",
     "hour_prefix",
     "ids_key",
     "ids_prefix",
+    "importance_key",
+    "importance_prefix",
     "incident_key",
     "joined_key",
     "joined_prefix",
@@ -154,7 +179,10 @@ __all__ = [
     "profiles_prefix",
     "quarantine_key",
     "quarantine_prefix",
+    "question_key",
+    "questions_prefix",
     "run_prefix",
+    "sample_key",
     "serving_parameter",
     "staged_key",
     "staged_prefix",

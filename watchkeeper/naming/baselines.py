@@ -55,6 +55,11 @@ def estimator_key(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "estimator.json"
 
 
+def group_baseline_key(model: str, version: str) -> str:
+    """How those rows are divided into groups of people, and what was predicted and true of each group."""
+    return baseline_prefix(model, version) + "groups.json"
+
+
 def label_values_key(model: str) -> str:
     """The labels that the model's first training data had."""
     return baseline_prefix(model) + "labels.json"

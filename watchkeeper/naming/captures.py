@@ -16,6 +16,11 @@ def capture_prefix(model: str, version: str | None = None) -> str:
     return f"capture/{model}/" + (f"{version}/" if version else "")
 
 
+def captured_hour_prefix(model: str, version: str, endpoint: str, hour: datetime) -> str:
+    """Prefix of what an endpoint captured of a version in a UTC hour."""
+    return f"{capture_prefix(model, version)}{endpoint}/{VARIANT}/{hour:%Y/%m/%d/%H}/"
+
+
 @dataclass(frozen=True)
 class CaptureKey:
     """What the key of a capture object says.

@@ -87,6 +87,16 @@ def outcomes_key(model: str, version: str, binning: str, hour: datetime) -> str:
     return f"{outcomes_prefix(model)}{hour:%Y/%m/%d/%H}/{version}--{binning}.json"
 
 
+def groups_prefix(model: str, day: datetime | None = None) -> str:
+    """Prefix of the curated predictions counted by groups of people; of one UTC day."""
+    return f"groups/{model}/" + (f"{day:%Y/%m/%d}/" if day else "")
+
+
+def groups_key(model: str, version: str, binning: str, hour: datetime) -> str:
+    """Where one version's predictions of a UTC hour are kept, counted over these groups."""
+    return f"{groups_prefix(model)}{hour:%Y/%m/%d/%H}/{version}--{binning}.json"
+
+
 def ids_prefix(model: str, day: datetime | None = None) -> str:
     """Prefix of the ids of curated predictions; of one UTC day."""
     return f"ids/{model}/" + (f"{day:%Y/%m/%d}/" if day else "")

@@ -40,6 +40,11 @@ class Metric(StrEnum):
     ESTIMATED_PERFORMANCE = "EstimatedPerformance"
     ESTIMATED_FALL = "EstimatedFall"
     ESTIMATE_ERROR = "EstimateError"
+    ATTRIBUTION_NDCG = "AttributionNdcg"
+    ATTRIBUTION_DRIFT = "AttributionDrift"
+    BIASED_GROUPS = "BiasedGroups"
+    BIAS_SCORE = "BiasScore"
+    BIAS_DRIFT = "BiasDrift"
 
 
 class AlarmKind(StrEnum):
@@ -55,7 +60,10 @@ class AlarmKind(StrEnum):
     PERFORMANCE = "performance"
     CONCEPT_DRIFT = "concept-drift"
     ESTIMATED_PERFORMANCE = "estimated-performance"
+    BIAS = "bias"
+    BIAS_DRIFT = "bias-drift"
     UNUSABLE_LABELS = "unusable-labels"
+    ATTRIBUTION_DRIFT = "attribution-drift"
     DEAD_LETTERS = "dead-letters"
     FUNCTION_ERRORS = "function-errors"
     MONITOR_ERRORS = "monitor-errors"

@@ -1,0 +1,151 @@
+"""What a model goes by: the machine that asks it, the functions that plan and read, and when they run."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra import grants
+from infra import machine_steps as steps
+from infra.machine_steps import EXECUTION, NOW, Machine, State
+from infra.python_function import PythonFunction
+from infra.schedules import Schedules
+from infra.shared import ModelContext
+from infra.state import ModelState
+from infra.transforms import ask, may_transform
+from watchkeeper import naming
+
+TIMEOUT_SECONDS = 12 * 3600
+FUNCTION_TIMEOUT = cdk.Duration.minutes(15)
+MEMORY_MB = 3008
+
+
+class Attribution(Construct):
+    """Plan, let a batch transform answer, read; once more if a baseline had to be asked before a window.
+
+    Input: `{"scheduled_time": …}` looks at a window, `{}` only asks for what is missing of the version that serves, and
+    `{"explain": {…}}` explains a prediction. Nothing else waits for it, and it takes no lock: it changes nothing that
+    serves.
+
+    Attributes
+    ----------
+    functions : `plan_attribution` and `read_attribution`
+    """
+
+    def __init__(self, scope: Construct, context: ModelContext, state: ModelState, schedules: Schedules) -> None:
+        super().__init__(scope, "Attribution")
+        self._context = context
+        self._plan, self._read = self._planner(state), self._reader()
+        self.functions = (self._plan, self._read)
+        self.machine = Machine(
+            self,
+            context,
+            "attribution",
+            role=self._role(),
+            comment=f"Finds out what {context.name} goes by",
+            states=self._states(),
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+        schedule = context.spec.attribution.schedule
+        schedules.start("attribution", self.machine, schedule, f"Looks at what {context.name} goes by")
+
+    def follow(self, machines: list[Machine], dead_letters: sqs.IQueue) -> None:
+        """Ask what a version goes by as soon as one of these machines has let it serve."""
+        rule = events.Rule(
+            self,
+            "VersionServes",
+            description=f"A version of {self._context.name} may serve for the first time: ask what it goes by",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={"stateMachineArn": [machine.arn for machine in machines], "status": ["SUCCEEDED"]},
+            ),
+        )
+        rule.add_target(
+            targets.SfnStateMachine(
+                self.machine.machine,
+                input=events.RuleTargetInput.from_object({}),
+                dead_letter_queue=dead_letters,
+                retry_attempts=8,
+            )
+        )
+        rule.node.add_dependency(self.machine.machine.node.find_child("EventsRole"))
+
+    def _states(self) -> dict[str, State]:
+        place = self._context.data_uri(naming.questions_prefix(self._context.name))
+        work = {
+            "Plan": steps.invoke(
+                self._plan,
+                {"request.$": "$.request", "execution.$": EXECUTION, "now.$": NOW},
+                "Due?",
+                result="$.plan",
+                keep=("due", "run", "model_name"),
+            ),
+            "Due?": steps.choose(steps.when_true("$.plan.due", "Ask"), otherwise="Done"),
+            "Ask": ask(
+                self._context,
+                "$.plan.model_name",
+                f"States.Format('{place}{{}}/requests/', $.plan.run)",
+                f"States.Format('{place}{{}}/answers/', $.plan.run)",
+                "Read",
+                name=f"States.Format('{self._context.name}--{{}}', $.plan.run)",
+            ),
+            "Read": steps.invoke(
+                self._read,
+                {"request.$": "$.request", "run.$": "$.plan.run"},
+                "More?",
+                result="$.found",
+                keep=("more", "stored"),
+            ),
+            "More?": steps.choose(steps.when_true("$.found.more", "Plan"), otherwise="Done"),
+        }
+        return {
+            "Begin": {"Type": "Pass", "Parameters": {"request.$": "$"}, "Next": "Plan"},
+            **steps.guarded(work, "Failed"),
+            "Done": steps.end(),
+            # Whoever asked for an explanation is told why there is none; nobody else need be.
+            "Failed": steps.choose(steps.when_present("$.request.explain", "Unexplained"), otherwise="NotKnown"),
+            "Unexplained": steps.end(),
+            "NotKnown": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
+        }
+
+    def _planner(self, state: ModelState) -> PythonFunction:
+        context, model = self._context, self._context.name
+        function = PythonFunction(
+            self,
+            context,
+            "plan_attribution",
+            description=f"Says what to ask {model} to find out what it goes by",
+            timeout=FUNCTION_TIMEOUT,
+            memory_mb=MEMORY_MB,
+        )
+        function.reads(naming.baseline_prefix(model), naming.capture_prefix(model))
+        grants.read_attached(context, function.role)
+        function.writes(naming.questions_prefix(model))
+        state.read_by(function)
+        return function
+
+    def _reader(self) -> PythonFunction:
+        model = self._context.name
+        function = PythonFunction(
+            self,
+            self._context,
+            "read_attribution",
+            description=f"Reads what {model} goes by out of what it answered",
+            timeout=FUNCTION_TIMEOUT,
+            memory_mb=MEMORY_MB,
+        )
+        kept = naming.questions_prefix(model), naming.importance_prefix(model, "*")
+        function.reads(*kept)
+        function.writes(*kept, naming.findings_prefix(model))
+        return function
+
+    def _role(self) -> iam.Role:
+        role = steps.machine_role(self, self._context, "attribution")
+        may_transform(self._context, role)
+        steps.may_invoke(role, *self.functions)
+        return role

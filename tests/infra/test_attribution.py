@@ -1,0 +1,82 @@
+"""What finds out what a model goes by: it can be left out, is no traffic, and keeps captured rows for a day."""
+
+from __future__ import annotations
+
+import json
+
+from tests.infra.conftest import MODEL, Assembly, Synthesizer, machines, of_type, only, text
+from watchkeeper import naming
+from watchkeeper.naming import AlarmKind
+
+
+def test_it_can_be_left_out_whole(synthesize: Synthesizer) -> None:
+    # given
+    template = synthesize({"monitors.attribution.enabled": False}).model()
+    # then
+    assert f"{MODEL}--attribution" not in machines(template)
+    assert "attribution/" not in json.dumps(template)
+    assert "/importance-" not in json.dumps(template)
+    names = {alarm["Properties"]["AlarmName"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()}
+    assert naming.alarm(MODEL, AlarmKind.ATTRIBUTION_DRIFT) not in names
+
+
+def test_what_it_asks_is_not_captured(shipped: Assembly) -> None:
+    # given
+    ask = machines(shipped.model())[f"{MODEL}--attribution"]["States"]["Ask"]
+    # then
+    assert ask["Resource"].endswith("createTransformJob.sync")
+    assert "DataCaptureConfig" not in ask["Parameters"]
+    assert ask["Parameters"]["TransformOutput"]["KmsKeyId"]
+
+
+def test_what_models_were_asked_is_kept_for_a_day(shipped: Assembly) -> None:
+    # given
+    bucket = of_type(shipped.platform, "AWS::S3::Bucket")["Data666C94C7"]["Properties"]
+    rules = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if rule.get("Prefix") == "attribution/"]
+    # then
+    assert [rule["ExpirationInDays"] for rule in rules] == [1]
+    assert [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules] == [1]
+
+
+def test_it_follows_the_machines_that_let_versions_serve(shipped: Assembly) -> None:
+    # given
+    template = shipped.model()
+    (rule,) = [
+        rule["Properties"]
+        for rule in of_type(template, "AWS::Events::Rule").values()
+        if rule["Properties"]["EventPattern"]["source"] == ["aws.states"]
+    ]
+    # then
+    assert rule["EventPattern"]["detail"]["status"] == ["SUCCEEDED"]
+    watched = " ".join(map(text, rule["EventPattern"]["detail"]["stateMachineArn"]))
+    assert "Onboarding" in watched
+    assert "Rollout" in watched
+    assert [target["Input"] for target in rule["Targets"]] == ["{}"]
+
+
+def test_a_failed_explanation_is_no_failed_execution(shipped: Assembly) -> None:
+    # given
+    states = machines(shipped.model())[f"{MODEL}--attribution"]["States"]
+    # then
+    (rule,) = states["Failed"]["Choices"]
+    assert rule["Variable"] == "$.request.explain"
+    assert states[rule["Next"]]["Type"] == "Succeed"
+    assert states[states["Failed"]["Default"]]["Type"] == "Fail"
+
+
+def test_the_schedule_may_start_its_machine_and_no_other(shipped: Assembly) -> None:
+    # given
+    template = shipped.model()
+    schedules = of_type(template, "AWS::Scheduler::Schedule").values()
+    (target,) = [s["Properties"]["Target"] for s in schedules if s["Properties"]["Name"] == f"{MODEL}--attribution"]
+    # then
+    assert "Attribution" in text(target["Arn"])
+    role = text(target["RoleArn"]).strip("<>").removesuffix(".Arn")
+    (policy,) = [
+        policy["Properties"]["PolicyDocument"]
+        for policy in of_type(template, "AWS::IAM::Policy").values()
+        if [text(r) for r in policy["Properties"]["Roles"]] == [f"<{role}>"]
+    ]
+    starts = [s["Resource"] for s in policy["Statement"] if s["Action"] == "states:StartExecution"]
+    assert [text(resource) for resource in starts] == [text(target["Arn"])]
+    assert only(template, "AWS::Scheduler::ScheduleGroup")["Name"] == f"{MODEL}--monitors"
