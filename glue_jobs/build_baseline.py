@@ -85,8 +85,10 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    outcomes = labelled.outcomes(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
-    data.put(naming.outcome_baseline_key(spec.name, version), outcomes.to_json())
+    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    if judged.estimator is not None:
+        data.put(naming.estimator_key(spec.name, version), judged.estimator.to_json())
+    data.put(naming.outcome_baseline_key(spec.name, version), judged.outcomes.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
     requests = RequestSample(baseline.id, reference.spread(holdout, manifest.holdout_rows, SAMPLE_ROWS))
     data.put(naming.sample_key(spec.name, version), requests.to_json())

@@ -87,6 +87,7 @@ class ModelMetrics:
     def __init__(self, context: ModelContext) -> None:
         self._context = context
         self.reckoning = cdk.Duration.seconds(int(context.config.monitors.performance.every.total_seconds()))
+        self.estimating = cdk.Duration.seconds(int(context.config.monitors.estimated_performance.every.total_seconds()))
         self.join = cdk.Duration.seconds(int(context.config.labels.every.total_seconds()))
         self.attribution = cdk.Duration.seconds(int(context.config.monitors.attribution.every.total_seconds()))
         self.look = cdk.Duration.seconds(int(context.config.monitors.drift.every.total_seconds()))
@@ -152,6 +153,7 @@ def definitions(context: ModelContext, watched: Watched) -> dict[AlarmKind, Defi
         **(_of_quality(metrics) if context.spec.quality.alarms else {}),
         **_of_captures(metrics, missed=_captures(context)),
         **_of_labels(metrics),
+        **_of_estimates(metrics),
         **(_of_attribution(metrics) if context.spec.attribution.enabled else {}),
         **_of_workings(metrics, watched),
         **_of_endpoint(metrics, context.spec.rollout.error_rate),
@@ -233,6 +235,19 @@ def _of_labels(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
             "Some labels cannot be used. The log of the function join_labels says which, by file and line, and why: "
             "mend what writes them, and write the file again.",
             inclusive=True,
+        ),
+    }
+
+
+def _of_estimates(metrics: ModelMetrics) -> dict[AlarmKind, Definition]:
+    """An alarm over what is to be expected before labels come; while nothing can be said, the last verdict holds."""
+    return {
+        AlarmKind.ESTIMATED_PERFORMANCE: Definition(
+            metrics.of(Metric.ESTIMATED_FALL, "Maximum", metrics.estimating),
+            0,
+            "Look at the newest look at estimated performance under findings/: which metrics are estimated to have "
+            "fallen, and which features moved? Ask for labels of some of these rows first.",
+            missing=cloudwatch.TreatMissingData.IGNORE,
         ),
     }
 

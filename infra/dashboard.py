@@ -99,13 +99,16 @@ def _quality(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
 def _performance(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
     return [
         _graph(
-            "Performance; share of predictions with a label (%)",
+            "Performance by labels, and as estimated before they come; share of predictions with a label (%)",
             metrics.of(Metric.PERFORMANCE, "Average", metrics.reckoning),
+            metrics.of(Metric.ESTIMATED_PERFORMANCE, "Average", metrics.estimating),
             right=[metrics.of(Metric.LABEL_COVERAGE, "Average", metrics.reckoning)],
         ),
         _graph(
-            "Fall of performance (1 is what matters), concept drift",
+            "Fall of performance, estimated fall, error of estimates (1 is what matters), concept drift",
             metrics.of(Metric.PERFORMANCE_FALL, "Maximum", metrics.reckoning),
+            metrics.of(Metric.ESTIMATED_FALL, "Maximum", metrics.estimating),
+            metrics.of(Metric.ESTIMATE_ERROR, "Maximum", metrics.estimating),
             metrics.of(Metric.CONCEPT_DRIFT, "Maximum", metrics.reckoning),
         ),
     ]

@@ -7,9 +7,11 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra import grants
 from infra.python_function import PythonFunction
 from infra.schedules import Schedules
 from infra.shared import GLUE_DATABASE, ModelContext
+from infra.spark_jobs import SparkJob
 from infra.state import ModelState
 from watchkeeper import naming
 from watchkeeper.curated import columns
@@ -23,6 +25,8 @@ _FIRST_DAY = "2025-01-01"
 class Labelling(Construct):
     """Joins labels on a schedule, and measures predictions by them on another.
 
+    What is more than a function should join goes to the Spark job `join`.
+
     Attributes
     ----------
     join, performance : the functions `join_labels` and `monitor_performance`
@@ -33,6 +37,7 @@ class Labelling(Construct):
         scope: Construct,
         context: ModelContext,
         state: ModelState,
+        join: SparkJob,
         schedules: Schedules,
         dead_letters: sqs.IQueue,
     ) -> None:
@@ -46,6 +51,7 @@ class Labelling(Construct):
             timeout=TIMEOUT,
             memory_mb=MEMORY_MB,
             layers=("core", "parser"),
+            environment={"JOIN_JOB": join.name},
             dead_letters=dead_letters,
         )
         kept = naming.predictions_prefix(model), naming.ids_prefix(model), naming.joined_prefix(model)
@@ -53,6 +59,7 @@ class Labelling(Construct):
         self.join.reads(naming.staged_prefix(model), naming.labels_prefix(model), naming.baseline_prefix(model), *kept)
         self.join.lists(outcomes)
         self.join.writes(*kept, outcomes)
+        grants.allow(self.join.role, ["glue:StartJobRun"], [join.arn])
         schedules.add("labels", self.join, context.spec.labelling.schedule, f"Joins {model}'s labels")
         self.performance = PythonFunction(
             self,

@@ -17,6 +17,7 @@ from infra.cards import Cards
 from infra.dashboard import Dashboard
 from infra.deciders import Deciders
 from infra.endpoint import Endpoint, ServingRole
+from infra.estimation import Estimation
 from infra.feedback import Feedback
 from infra.labelling import Labelling
 from infra.machines import Machines
@@ -72,7 +73,8 @@ class ModelStack(cdk.Stack):
         capture = Capture(self, context, jobs.backfill)
         schedules = Schedules(self, context, undelivered)
         monitors = Monitors(self, context, state, jobs.merge, schedules, undelivered)
-        labelling = Labelling(self, context, state, schedules, undelivered)
+        labelling = Labelling(self, context, state, jobs.join, schedules, undelivered)
+        estimation = Estimation(self, context, state, schedules, undelivered)
         attribution = Attribution(self, context, state, schedules) if context.spec.attribution.enabled else None
         cards = Cards(self, context, undelivered)
         notifications = Notifications(self, context, undelivered)
@@ -90,7 +92,7 @@ class ModelStack(cdk.Stack):
         working = [capture.function, labelling.join, cards.function, notifications.notify]
         watched = Watched(
             functions=[f.name for f in (*working, *(feedback.functions if feedback else ()))],
-            monitors=[f.name for f in (monitors.drift, monitors.quality, labelling.performance)],
+            monitors=[f.name for f in (monitors.drift, monitors.quality, labelling.performance, estimation.function)],
             deciders=[f.name for f in (*deciders.all, *(attribution.functions if attribution else ()))],
             machines={
                 **{name: machine.arn for name, machine in machines.by_name.items()},

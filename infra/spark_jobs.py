@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from aws_cdk import aws_events as events
@@ -16,6 +17,7 @@ from infra import archives, grants
 from infra.nag import acknowledge
 from infra.shared import GLUE_SECURITY, ModelContext
 from watchkeeper import naming
+from watchkeeper.curated import shards
 
 GLUE_VERSION = "5.1"
 WORKER_TYPE, WORKERS = "G.1X", 2
@@ -30,9 +32,20 @@ class SparkJob(Construct):
     Parameters
     ----------
     name : of its script in `glue_jobs/`, without `.py`
+    minutes : how long a run may take
+    runs : how many there may be at a time
     """
 
-    def __init__(self, scope: Construct, context: ModelContext, name: str, code: assets.Asset) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        context: ModelContext,
+        name: str,
+        code: assets.Asset,
+        *,
+        minutes: int = TIMEOUT_MINUTES,
+        runs: int = 3,
+    ) -> None:
         super().__init__(scope, "".join(word.title() for word in name.split("_")))
         self._context = context
         script = assets.Asset(self, "Script", path=str(Path(archives.ROOT) / "glue_jobs" / f"{name}.py"))
@@ -64,9 +77,9 @@ class SparkJob(Construct):
             glue_version=GLUE_VERSION,
             worker_type=WORKER_TYPE,
             number_of_workers=WORKERS,
-            timeout=TIMEOUT_MINUTES,
+            timeout=minutes,
             max_retries=0,  # the state machine decides what is tried again
-            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=3),
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=runs),
             security_configuration=GLUE_SECURITY,
             default_arguments={
                 "--BUCKET": context.platform.bucket.bucket_name,
@@ -114,6 +127,7 @@ class SparkJobs(Construct):
         grants.read(context, self.baseline.role, training)
         grants.write(context, self.baseline.role, naming.baseline_prefix(context.name))
         self._merge_hours(context, code)
+        self._join_labels(context, code)
         self.backfill = SparkJob(self, context, "backfill_profiles", code)
         profiles = naming.profiles_prefix(context.name)
         grants.read(
@@ -131,7 +145,7 @@ class SparkJobs(Construct):
             naming.quarantine_prefix(context.name),
             naming.staged_prefix(context.name),
         )
-        self.by_functions = (self.backfill, self.merge)
+        self.by_functions = (self.backfill, self.merge, self.join)
 
     def tell_failures(self, dead_letters: sqs.IQueue) -> None:
         """Put each failure of a job that no state machine watches among the dead letters, which raise an alarm."""
@@ -146,6 +160,20 @@ class SparkJobs(Construct):
             ),
         )
         rule.add_target(targets.SqsQueue(dead_letters))
+
+    def _join_labels(self, context: ModelContext, code: assets.Asset) -> None:
+        """The job that does what a run of `join_labels` left over, one at a time, and has it told by the function."""
+        minutes = shards.SPARK_TIME // timedelta(minutes=1)
+        self.join = SparkJob(self, context, "join_labels", code, minutes=minutes, runs=1)
+        model = context.name
+        kept = naming.predictions_prefix(model), naming.ids_prefix(model), naming.joined_prefix(model)
+        outcomes = naming.outcomes_prefix(model)
+        read = naming.staged_prefix(model), naming.labels_prefix(model), naming.baseline_prefix(model)
+        grants.read(context, self.join.role, *read, *kept)
+        grants.find(context, self.join.role, outcomes)
+        grants.write(context, self.join.role, *kept, outcomes)
+        function = grants.arn("lambda", f"function:{naming.function(model, 'join_labels')}")
+        grants.allow(self.join.role, ["lambda:InvokeFunction"], [function])
 
     def _merge_hours(self, context: ModelContext, code: assets.Asset) -> None:
         """The job that a monitor hands a large window to, and that starts the monitor again."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -49,6 +50,19 @@ def to_hex(ids: Ids) -> bytes:
 def from_hex(text: bytes) -> Ids:
     """Read what `to_hex` wrote."""
     return np.frombuffer(binascii.unhexlify(text), DTYPE)
+
+
+def cut(ordered: Ids, digits: int) -> Iterator[tuple[str, slice]]:
+    """Ids in ascending order by their first hexadecimal digits, so many: the digits, and where the ids with them are.
+
+    Digits that no id begins with are left out.
+    """
+    names = [f"{number:0{digits}x}" for number in range(16**digits)] if digits else [""]
+    begins = from_hex("".join(name.ljust(2 * BYTES, "0") for name in names).encode())
+    places = np.searchsorted(ordered, begins).tolist()
+    for name, (begin, end) in zip(names, pairwise([*places, len(ordered)]), strict=True):
+        if begin < end:
+            yield name, slice(begin, end)
 
 
 def places(wanted: Ids, among: Ids) -> NDArray[np.intp]:

@@ -161,6 +161,17 @@ class PerformanceMonitor:
 
 
 @dataclass(frozen=True)
+class EstimateMonitor:
+    """The monitor of estimated performance: the predictions of `window_hours` before each look, labelled or not."""
+
+    schedule: str = "rate(1 hour)"
+    looks_per_month: float = 730.0
+    window_hours: int = 24
+    false_alarms_per_month: float = 1.0
+    minimum_rows: int = 200
+
+
+@dataclass(frozen=True)
 class AttributionMonitor:
     """The attribution monitor: what the version goes by in the `window_hours` before each look.
 
@@ -287,6 +298,7 @@ class ModelSpec:
     performance: PerformanceMonitor = PerformanceMonitor()
     attribution: AttributionMonitor = AttributionMonitor()
     card: Card = Card()
+    estimated_performance: EstimateMonitor = EstimateMonitor()
 
     @property
     def profiled_features(self) -> tuple[Feature, ...]:

@@ -16,7 +16,7 @@ from benchmarks import model
 from benchmarks.labels.folder import Folder
 from watchkeeper import naming
 from watchkeeper.aws.curated_hours import CuratedHours
-from watchkeeper.aws.curation import curate
+from watchkeeper.aws.curation import Allowance, curate
 from watchkeeper.aws.label_files import LabelFiles
 from watchkeeper.capture import CaptureReader
 from watchkeeper.curated import Stager, from_parquet
@@ -57,7 +57,7 @@ def main() -> None:
     step("stage")
     hours = CuratedHours(store, spec, NOW, timedelta(days=1))
     files = LabelFiles(store, spec, NOW, hours.days, timedelta(days=1))
-    outcome = curate(hours, files, LabelReader(spec))
+    outcome = curate(hours, files, LabelReader(spec), Allowance())
     step("join")
     data = store.get(naming.predictions_key(spec.name, "v1", HOUR))
     assert data is not None

@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> None:
     """Play the whole story and write the report."""
     started = time.monotonic()
     home: Path = options.home.resolve()
+    card: Path = options.report.with_name(f"{options.report.stem}-model-card.html")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     model_file, world, script = _example() if options.data is None else _own(options, home)
@@ -34,9 +35,11 @@ def run(options: argparse.Namespace) -> None:
     for outcome in play(model, model_file, world, script, home):
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(outcome.html(), encoding="utf-8")
+        card.write_text(outcome.model_card(), encoding="utf-8")
         outcome.print_table()
     minutes, seconds = divmod(time.monotonic() - started, 60)
     console.print(f"Done in {minutes:.0f} min {seconds:02.0f} s. Report: [bold]{options.report}[/]", soft_wrap=True)
+    console.print(f"Model card of the version that serves: [bold]{card}[/]", soft_wrap=True)
 
 
 def _example() -> tuple[Path, World, Script]:

@@ -48,6 +48,12 @@ class Outcome:
         baseline = Baseline.from_json(stored)
         self.moments[name] = Moment(findings, baseline, self._profile(baseline, findings))
 
+    def model_card(self) -> str:
+        """The page of the version that serves."""
+        key = naming.card_key(self.stage.model.name, self.stage.serving_version() or naming.FIRST_VERSION, "html")
+        page = self.stage.cloud.client("s3").get_object(Bucket=self.stage.bucket, Key=key)["Body"].read()
+        return str(page, "utf-8")
+
     def _profile(self, baseline: Baseline, findings: Findings) -> Profile:
         hours = int((findings.end - findings.start) / timedelta(hours=1))
         parts = []

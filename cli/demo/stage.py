@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -14,10 +14,14 @@ from cli.demo.world import World
 from localcloud.client import LocalCloud
 from watchkeeper import naming
 from watchkeeper.attribution import Importance
-from watchkeeper.aws.looks import PERFORMANCE
+from watchkeeper.aws.curated_hours import CuratedHours
+from watchkeeper.aws.looks import ESTIMATED_PERFORMANCE, PERFORMANCE
+from watchkeeper.aws.outcome_hours import OutcomeHours
+from watchkeeper.aws.store import Store
 from watchkeeper.config import ModelConfig
 from watchkeeper.errors import WatchkeeperError
-from watchkeeper.performance import PerformanceLook
+from watchkeeper.estimation import EstimateLook
+from watchkeeper.performance import Performance, PerformanceLook, measure
 
 SLICES_AN_HOUR = 6
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -118,14 +122,7 @@ class Stage:
 
     def performance(self) -> PerformanceLook | None:
         """The performance monitor's newest look that knows labels."""
-        s3 = self.cloud.client("s3")
-        prefix = f"{naming.findings_prefix(self.model.name)}{PERFORMANCE}/"
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
-        looks = (
-            PerformanceLook.from_json(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
-            for key in reversed(keys)
-        )
+        looks = (PerformanceLook.from_json(stored) for stored in self._looks(PERFORMANCE))
         return next((look for look in looks if look.performance.labelled), None)
 
     def importance(self, version: str) -> Importance | None:
@@ -135,6 +132,26 @@ class Stage:
         for item in s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", ()):
             return Importance.from_json(s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read())
         return None
+
+    def estimate(self) -> EstimateLook | None:
+        """The newest look at estimated performance that had enough rows."""
+        looks = (EstimateLook.from_json(stored) for stored in self._looks(ESTIMATED_PERFORMANCE))
+        return next((look for look in looks if look.primary.value is not None), None)
+
+    def realised(self, look: EstimateLook) -> Performance | None:
+        """What the labels known by now say of the predictions that a look estimated."""
+        store, now = Store(self.cloud.client("s3"), self.bucket), self.cloud.now()
+        counted = OutcomeHours(CuratedHours(store, self.model.spec(), now, now - look.start))
+        baseline = counted.baseline(look.version)
+        hours = naming.window_hours(look.end, -int((look.start - look.end) // timedelta(hours=1)))
+        return None if baseline is None else measure(counted.window(baseline, hours))
+
+    def _looks(self, monitor: str) -> Iterator[bytes]:
+        """The looks of a monitor, newest first."""
+        s3, prefix = self.cloud.client("s3"), f"{naming.findings_prefix(self.model.name)}{monitor}/"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        for key in sorted((item["Key"] for page in pages for item in page.get("Contents", ())), reverse=True):
+            yield s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def start(self, machine: str, **machine_input: Any) -> str:
         """Start a state machine ("Onboarding", "Retraining", "Rollout", …); returns the execution's ARN."""

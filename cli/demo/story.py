@@ -26,7 +26,10 @@ from watchkeeper import naming
 from watchkeeper.attribution import text
 from watchkeeper.attribution.wording import percent
 from watchkeeper.config import ModelConfig
+from watchkeeper.durations import lasting
+from watchkeeper.estimation import EstimateLook
 from watchkeeper.naming import AlarmKind
+from watchkeeper.performance import Metric
 
 FLAW = {"standardise": "adaptive"}
 """The flaw of the version that must be rolled back: see examples/credit/README.md."""
@@ -69,7 +72,9 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         if drift(stage, script):
             live_on(stage, script)
             outcome.mark(CHANGED)
+            expected = foresee(stage)
             retrain(stage, script)
+            come_true(stage, expected)
             outcome.mark(RECOVERED)
         go_wrong_and_back(stage, script)
         outcome.mark(FLAWED)
@@ -188,6 +193,39 @@ def live_on(stage: Stage, script: Script) -> None:
         stage.hours(script.label_delay_hours)
 
 
+def foresee(stage: Stage) -> EstimateLook | None:
+    """What is estimated of the latest predictions, of which nobody has a label."""
+    look = stage.estimate()
+    if look is None:
+        note("performance without labels: too few rows yet to estimate it from")
+        return None
+    note(
+        f"performance of the last {lasting(look.end - look.start)}, estimated without a label: {in_words(look.primary)}"
+    )
+    note(look.summary)
+    return look
+
+
+def come_true(stage: Stage, look: EstimateLook | None) -> None:
+    """What labels said later of the same predictions."""
+    realised = None if look is None else stage.realised(look)
+    if look is None or realised is None or not realised.labelled:
+        return
+    expected, metric = look.primary, realised[look.primary.name]
+    note(f"labels of {realised.labelled:,} of these {realised.rows:,} predictions say: {in_words(metric)}")
+    if metric.value is not None and expected.low is not None is not expected.high:
+        where = "inside" if expected.low <= metric.value <= expected.high else "outside"
+        note(f"that is {where} what was estimated; what only labels show is how they follow features")
+
+
+def in_words(metric: Metric) -> str:
+    """A metric with its interval."""
+    if metric.value is None:
+        return f"{metric.name.replace('_', ' ')} unknown"
+    between = "" if metric.low is None or metric.high is None else f" ({metric.low:.3f} to {metric.high:.3f})"
+    return f"{metric.name.replace('_', ' ')} {metric.value:.3f}{between}"
+
+
 def retrain(stage: Stage, script: Script) -> None:
     """Labels arrive; the retraining that the alarm started goes on, and its canary succeeds."""
     with step("Labels arrive; retraining, gate, canary (Step Functions, SageMaker, Spark)"):
@@ -219,10 +257,13 @@ def judge(stage: Stage, script: Script) -> None:
     look = stage.performance()
     if look is None or look.primary.value is None:
         return
-    metric, labelled, rows = look.primary, look.performance.labelled, look.performance.rows
-    between = "" if metric.low is None or metric.high is None else f" ({metric.low:.3f} to {metric.high:.3f})"
-    value = f"{metric.name.replace('_', ' ')} {metric.value:.3f}{between}"
+    labelled, rows, value = look.performance.labelled, look.performance.rows, in_words(look.primary)
     note(f"labels of {labelled:,} of {rows:,} predictions of {look.version}: {value}; {look.findings.verdict}")
+    latest = stage.estimate()
+    if latest is not None and latest.version == look.version:
+        length = lasting(latest.end - latest.start)
+        note(f"of the last {length}, most of it unlabelled, is estimated: {in_words(latest.primary)}")
+        note(latest.record.summary)
 
 
 def go_wrong_and_back(stage: Stage, script: Script) -> None:

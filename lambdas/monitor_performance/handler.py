@@ -16,7 +16,8 @@ from watchkeeper.aws.looks import PERFORMANCE
 from watchkeeper.aws.metrics import emit
 from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.naming import Metric
-from watchkeeper.performance import CompareSettings, PerformanceLook, Verdict, compare, measure
+from watchkeeper.outcomes import Outcomes, merge_all
+from watchkeeper.performance import CompareSettings, PerformanceLook, Verdict, compare, dispersion, measure
 from watchkeeper.spec import ModelSpec, deployed_spec
 
 MOST_ALPHA = 0.05
@@ -36,20 +37,27 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.warning("There are no labelled rows to compare with; start the model's onboarding")
         return {"verdict": NO_BASELINE, "labelled": 0, "look": None}
     hours = naming.window_hours(end, spec.performance.window_hours)
-    window = counted.window(baseline, hours)
-    findings = compare(baseline.outcomes, window, _settings(spec))
+    parts = list(counted.parts(baseline, hours))
+    window, settings = merge_all(parts, Outcomes.empty(baseline.binning)), _settings(spec, dispersion(parts))
+    findings = compare(baseline.outcomes, window, settings)
     look = PerformanceLook(spec.name, baseline.version, hours[0], end, findings, measure(window))
     key = naming.findings_key(spec.name, PERFORMANCE, end)
     deployed.store().put(key, look.to_json())
     emit(spec.name, end, _metrics(look))
-    logger.info("Looked", version=look.version, verdict=findings.verdict.value, labelled=findings.labelled)
+    logger.info(
+        "Looked",
+        version=look.version,
+        verdict=findings.verdict.value,
+        labelled=findings.labelled,
+        overdispersion=settings.overdispersion,
+    )
     return {"verdict": findings.verdict.value, "labelled": findings.labelled, "look": key}
 
 
-def _settings(spec: ModelSpec) -> CompareSettings:
+def _settings(spec: ModelSpec, overdispersion: float) -> CompareSettings:
     monitor = spec.performance
     alpha = min(MOST_ALPHA, monitor.false_alarms_per_month / monitor.looks_per_month)
-    return CompareSettings(alpha=alpha, minimum_labelled=monitor.minimum_labels)
+    return CompareSettings(alpha=alpha, minimum_labelled=monitor.minimum_labels, overdispersion=overdispersion)
 
 
 def _metrics(look: PerformanceLook) -> dict[Metric, float]:

@@ -13,11 +13,18 @@ from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.attribution import Importance
 from watchkeeper.aws import deployed
-from watchkeeper.aws.looks import newest_attribution, newest_findings, newest_performance, newest_quality
+from watchkeeper.aws.looks import (
+    newest_attribution,
+    newest_estimate,
+    newest_findings,
+    newest_performance,
+    newest_quality,
+)
 from watchkeeper.findings import Findings
 from watchkeeper.message import (
     AlarmChange,
     AttributionEvidence,
+    EstimateEvidence,
     Evidence,
     Kind,
     Message,
@@ -76,7 +83,7 @@ def _of_alarm(spec: ModelSpec, detail: Mapping[str, Any]) -> Message | None:
 
 def _evidence(
     spec: ModelSpec, kind: AlarmKind, at: datetime
-) -> Evidence | QualityEvidence | PerformanceEvidence | AttributionEvidence | None:
+) -> Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | AttributionEvidence | None:
     store = deployed.store()
     if kind in _QUALITY:
         found = newest_quality(store, spec.name, at)
@@ -84,6 +91,9 @@ def _evidence(
     if kind in _PERFORMANCE:
         look = newest_performance(store, spec.name, at)
         return look and PerformanceEvidence(look[1], f"s3://{store.bucket}/{look[0]}")
+    if kind is AlarmKind.ESTIMATED_PERFORMANCE:
+        estimate = newest_estimate(store, spec.name, at)
+        return estimate and EstimateEvidence(estimate[1], f"s3://{store.bucket}/{estimate[0]}")
     if kind is AlarmKind.ATTRIBUTION_DRIFT:
         seen = newest_attribution(store, spec.name, at)
         return seen and AttributionEvidence(seen[1], f"s3://{store.bucket}/{seen[0]}")

@@ -28,8 +28,10 @@ UNUSED_ON_PURPOSE = {
     "DecidersCheckTrainingSet s3:ListBucket": "without it S3 says forbidden of an object that is missing",
     "DecidersVerifyRollout s3:ListBucket": "the same",
     "DecidersPlanRollout s3:ListBucket": "the same",
+    "CardsWriteCard s3:ListBucket": "the same",
     "MonitorsMonitorDrift s3:ListBucket": "the same, for an hour that nobody has put together yet",
     "LabellingMonitorPerformance s3:ListBucket": "the same, for an hour without predictions",
+    "EstimationEstimate s3:ListBucket": "the same",
 }
 """What a role may do and no run here needs, by action or by role and action, each with its reason."""
 
@@ -45,6 +47,8 @@ UNUSED_WHERE_NOTHING_FAILS = {
     "MonitorsMonitorDrift glue:StartJobRun": "windows that are too large for a function",
     "MonitorsMonitorQuality glue:StartJobRun": "the same",
     "SparkJobsMergeHours *": "the same",
+    "LabellingJoinLabels glue:StartJobRun": "hours and labels that are too much for a function",
+    "SparkJobsJoinLabels *": "the same",
 }
 """What only `test_failures` needs, where it must be used."""
 

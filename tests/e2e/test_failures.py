@@ -9,6 +9,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from cli.demo.stage import Stage
@@ -158,6 +159,34 @@ def test_a_window_too_large_for_a_function_is_put_together_by_spark_and_looked_a
     # then
     assert json.load(answer["Payload"])["verdict"] == "handed over"
     stage.until(lambda: look in objects(stage, look), "look at the hours that Spark put together", 1)
+
+
+def test_an_hour_too_large_for_a_function_is_filed_joined_and_counted_by_spark(stage: Stage) -> None:
+    # given an hour of captures, one of them with a label
+    asked = [record(good_row(stage)) for _ in range(20)]
+    put_capture(stage, b"\n".join(asked), hours_late=5)
+    stage.cloud.advance(timedelta(minutes=2))
+    at, hour = stage.cloud.now(), stage.cloud.now() - timedelta(hours=5)
+    folder = f"{naming.predictions_prefix(stage.model.name, hour)}hr={hour:%H}/"
+    event = {"eventMetadata": {"eventId": json.loads(asked[0])["eventMetadata"]["eventId"]}, "eventVersion": "0"}
+    truth = {"groundTruthData": {"data": "1", "encoding": "CSV"}} | event
+    key = f"{naming.labels_prefix(stage.model.name)}{at:%Y/%m/%d/%H}/large.jsonl"
+    stage.cloud.client("s3").put_object(Bucket=stage.bucket, Key=key, Body=json.dumps(truth))
+    # when
+    look = {"scheduled_time": at.isoformat(), "most_bytes": 0}
+    function = f"{stage.model.name}--join-labels"
+    answer = stage.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(look))
+    # then Spark is asked once, however often the function runs meanwhile
+    assert json.load(answer["Payload"])["spark"] == "handed over"
+    answer = stage.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(look))
+    assert json.load(answer["Payload"])["spark"] == "at work already"
+    # and its rows are in several files, joined, and the file of labels has its account
+    account = naming.joined_key(stage.model.name, key)
+    stage.until(lambda: account in objects(stage, account), "account of the labels that Spark joined", 1)
+    files = {name.rpartition("/")[2]: pq.read_table(io.BytesIO(data)) for name, data in objects(stage, folder).items()}
+    assert files.pop("v1.parquet").num_rows == 0
+    assert sum(part.num_rows for part in files.values()) >= len(asked)
+    assert [label for part in files.values() for label in part["label"].drop_null().to_pylist()] == ["1"]
 
 
 def test_a_handler_that_crashes_midway_is_tried_again_and_nothing_is_lost(stage: Stage) -> None:

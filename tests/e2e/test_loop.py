@@ -19,6 +19,7 @@ from tests.e2e.conftest import changed_model
 from watchkeeper import naming
 from watchkeeper.attribution import AttributionLook, Verdict
 from watchkeeper.aws.looks import ATTRIBUTION
+from watchkeeper.estimation import EstimateLook
 from watchkeeper.naming import AlarmKind
 
 pytestmark = pytest.mark.e2e
@@ -31,6 +32,10 @@ def test_healthy_traffic_raises_no_alarm(stage: Stage) -> None:
     # then
     assert stage.alarm_state(AlarmKind.DRIFT) == "OK"
     assert stage.alarm_state(AlarmKind.ATTENTION) == "OK"
+    assert stage.alarm_state(AlarmKind.ESTIMATED_PERFORMANCE) == "OK"
+    look = stage.estimate()
+    assert look is not None
+    assert look.estimate.supported
     assert stage.messages("alarm") == []
 
 
@@ -69,14 +74,32 @@ def test_drift_raises_the_alarm_and_one_message_that_names_the_features(stage: S
 def test_labels_bring_a_new_version_through_gate_and_canary_and_the_alarm_clears(stage: Stage) -> None:
     # when
     story.live_on(stage, SCRIPT)
+    expected = story.foresee(stage)
     story.retrain(stage, SCRIPT)
+    story.come_true(stage, expected)
     # then
     assert stage.serving_version() == "v2"
+    told_apart(stage, expected)
     assert stage.alarm_state(AlarmKind.DRIFT) == "OK"
     shares = [entry["detail"].get("new_share") for entry in stage.cloud.timeline() if entry["kind"] == "endpoint"]
     assert [share for share in shares if share is not None] == [0.1, 1.0]
     packages = stage.cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=stage.model.name)
     assert {p["ModelPackageVersion"] for p in packages["ModelPackageSummaryList"]} == {1, 2}
+
+
+def told_apart(stage: Stage, expected: EstimateLook | None) -> None:
+    """What was estimated of predictions without a label is of those whose labels are known by now."""
+    assert expected is not None
+    assert expected.version == "v1"
+    assert expected.primary.value is not None
+    realised = stage.realised(expected)
+    assert realised is not None
+    assert realised.rows >= expected.estimate.rows
+    assert realised.labelled > 0.8 * realised.rows
+    # requests that moved are seen without labels; that the world follows them otherwise is not
+    assert {"income", "debt_to_income"} & {each.feature for each in expected.estimate.unsupported}
+    assert realised["roc_auc"].value is not None
+    assert realised["roc_auc"].value < expected.primary.value
 
 
 def test_labels_are_joined_with_the_rows_that_were_answered(stage: Stage) -> None:
@@ -170,6 +193,11 @@ def test_how_good_predictions_were_is_told_by_the_labels(stage: Stage) -> None:
     assert look.performance.labelled > 500
     assert look.primary.value is not None
     assert look.primary.value > 0.6
+    # and before they came it had been estimated, as far as can be told without them
+    estimate = stage.estimate()
+    assert estimate is not None
+    assert estimate.version == stage.serving_version()
+    assert estimate.primary.low is not None
 
 
 def test_the_version_that_took_over_goes_by_what_it_went_by_on_its_own_baseline(stage: Stage) -> None:

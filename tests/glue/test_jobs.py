@@ -14,6 +14,7 @@ from tests.support import capture_record, label_record, model_spec
 from watchkeeper import naming
 from watchkeeper.attribution import RequestSample
 from watchkeeper.capture import PREDICTED_SCORE, CaptureReader
+from watchkeeper.estimation import Estimator
 from watchkeeper.lineage import Lineage
 from watchkeeper.outcomes import OutcomeBaseline
 from watchkeeper.performance import measure
@@ -147,12 +148,16 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     # and the outcomes are those of the holdout's rows with their own answers and labels
     stored = s3.get_object(Bucket=BUCKET, Key=naming.outcome_baseline_key("credit", "v1"))["Body"].read()
     outcomes = OutcomeBaseline.from_json(stored).outcomes
+    stored = s3.get_object(Bucket=BUCKET, Key=naming.estimator_key("credit", "v1"))["Body"].read()
+    estimator = Estimator.from_json(stored)
     positive = np.array([float(answer) >= spec.output.threshold for answer in answers])
     truth = np.array(lines(s3, prefix + "holdout/labels/")) == "1"
     measured = {metric.name: metric.value for metric in measure(outcomes).metrics}
     assert outcomes.rows == 750
     assert measured["accuracy"] == pytest.approx(float((positive == truth).mean()))
     assert measured["recall"] == pytest.approx(float((positive & truth).sum() / truth.sum()))
+    # and the estimator is learnt from the same rows, for windows that are counted over the same bins
+    assert (estimator.labelled, estimator.binning) == (750, outcomes.binning.id)
     # and the recorded answers belong to the recorded requests
     verification = json.loads(s3.get_object(Bucket=BUCKET, Key=naming.verification_key("credit", "v1"))["Body"].read())
     assert [item["body"] for item in verification["requests"]] == requests[:20]

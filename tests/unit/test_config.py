@@ -108,6 +108,10 @@ def test_a_spec_of_another_version_of_the_library_is_refused_with_the_remedy() -
         ),
         (SHORTEST + "monitors: {drift: {every: 1 minute}}\n", "looks are 5 minutes to 1 day apart"),
         (SHORTEST + "monitors: {performance: {every: 7 days}}\n", "an alarm's period is at most a day"),
+        (
+            SHORTEST + "monitors: {estimated_performance: {minimum_rows: 20}}\n",
+            "monitors.estimated_performance.minimum_rows: 20",
+        ),
         (SHORTEST + "labels: {every: 1 minute}\n", "looks are 5 minutes to 1 day apart"),
         (SHORTEST + "labels: {horizon: 36 hours}\n", "give whole days, 1 to 400"),
         (SHORTEST + "monitors: {drift: {every: hourly}}\n", "write a duration as a number and a unit"),

@@ -13,9 +13,8 @@ from moto import mock_aws
 
 from tests.support import capture_record, label_record, model_spec
 from watchkeeper import ids, naming
-from watchkeeper.aws import curation
-from watchkeeper.aws.curated_hours import CuratedHours, Hour
-from watchkeeper.aws.curation import Outcome, curate
+from watchkeeper.aws.curated_hours import CuratedHours, Hour, Shard
+from watchkeeper.aws.curation import Allowance, Outcome, curate
 from watchkeeper.aws.label_files import Account, LabelFiles
 from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.aws.store import Store
@@ -61,11 +60,11 @@ def tell(store: Store, *records: bytes, hour: datetime = NINE, file: str = "a.js
     return key
 
 
-def run(store: Store, now: datetime | None = None) -> Outcome:
-    now = now or datetime.now(UTC)
+def run(store: Store, **allowance: int) -> Outcome:
+    now = datetime.now(UTC)
     hours = CuratedHours(store, SPEC, now, HORIZON)
     files = LabelFiles(store, SPEC, now, hours.days, PATIENCE)
-    return curate(hours, files, LabelReader(SPEC))
+    return curate(hours, files, LabelReader(SPEC), Allowance(**allowance))
 
 
 def told(store: Store) -> dict[str, dict[bytes, Any]]:
@@ -195,21 +194,127 @@ def test_files_that_cannot_be_read_stop_nothing_else(store: Store):
     assert outcome.misplaced == ["labels/credit/backup/"]
 
 
-def test_an_hour_that_would_not_fit_stops_no_other(store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_an_hour_too_large_for_a_function_is_left_over_with_all_that_needs_it(store: Store):
     # given an hour of more bytes than one that is filed
     stage(store, *(f"{number}" for number in range(500)))
     stage(store, "small", hour=NINE - timedelta(hours=1))
     small = next(item.size for item in store.listed("staged/credit/2026/11/21/08/"))
-    monkeypatch.setattr(curation, "MOST_BYTES", small)
     tell(store, label_record("small", "1"))
 
     # when
+    outcome = run(store, hour_bytes=small)
+
+    # then the other is filed; whether the labels that came are of the large one nobody knows yet
+    assert outcome.filed == {Hour(NINE - timedelta(hours=1), "v1")}
+    assert told(store) == {"dt=2026-11-21/hr=08/v1.parquet": of(small=None)}
+    (reason,) = outcome.left
+    assert "2026-11-21T09:00:00+00:00 of v1" in reason
+
+
+@pytest.mark.parametrize(
+    ("allowance", "reason"),
+    [
+        ({"labels": 3}, "2 files hold some 4 labels"),
+        ({"labels_of_file": 1}, "2 files hold some 4 labels"),
+        ({"rows": 1}, "the files that labels are joined with have 2 rows"),
+    ],
+)
+def test_labels_too_many_for_a_function_are_left_over_unread(store: Store, allowance: dict[str, int], reason: str):
+    # given
+    stage(store, "a", "b")
+    for file in ("a.csv", "b.csv"):
+        tell(store, b"id,defaulted", *(f"{file[0]},1".encode(),) * 12, file=file)
+
+    # when
+    outcome = run(store, **allowance)
+
+    # then no account says that they were read, and a run that may do more joins them
+    assert outcome.left == [reason]
+    assert list(store.keys(naming.joined_prefix("credit"))) == []
+    assert told(store) == {"dt=2026-11-21/hr=09/v1.parquet": of(a=None, b=None)}
+    assert run(store).labels == 2
+
+
+def test_hours_too_large_to_be_counted_are_left_over(store: Store):
+    # given
+    stage(store, "a", "b")
+    tell(store, label_record("a", "1"), label_record("b", "0"))
+    run(store)
+    judged(store, "v1")
+
+    # when and then
+    assert run(store, counted_bytes=1).left[0].startswith("1 hours to count have")
+    assert list(store.keys(naming.outcomes_prefix("credit"))) == []
+
+
+def test_a_run_that_took_an_hour_for_a_small_one_does_not_undo_that_it_was_cut(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    # given an hour that is filed as one file
+    stage(store, "a", "b")
+    run(store)
+    hours = CuratedHours(store, SPEC, NINE, HORIZON)
+    whole, (_, before) = Shard(Hour(NINE, "v1")), next(hours.filed(NINE))
+    rows = hours.read(whole)
+    assert rows is not None
+
+    # when Spark cuts it while a run is about to write
+    write, raced = Store.put_if, []
+
+    def put_if(self: Store, key: str, *rest: Any) -> bool:
+        if not raced:
+            raced.append(key)
+            for digits, some in rows.cut(1):
+                hours.file(Shard(whole.hour, digits), [some])
+            assert hours.empty(whole, before.tag)
+        return write(self, key, *rest)
+
+    monkeypatch.setattr(Store, "put_if", put_if)
+    run(store)
+
+    # then each row is there once, and Spark files the hour from now on
+    assert raced
+    kept = [name for part in told(store).values() for name in part]
+    assert sorted(kept) == sorted([*of(a=None), *of(b=None)])
+    assert told(store)["dt=2026-11-21/hr=09/v1.parquet"] == {}
+    assert run(store).left
+
+
+def test_labels_of_an_hour_that_is_cut_are_joined_and_counted_file_by_file(store: Store, clock: time_machine.Traveller):
+    # given an hour in sixteenths, as Spark leaves it, and the same rows of another version in one file
+    names = [f"r{number}" for number in range(60)]
+    for version in ("v1", "v2"):
+        stage(store, *names, version=version)
+        tell(store, label_record("r0", "1"), label_record("r1", "0"))
+    run(store)
+    for version in ("v1", "v2"):
+        judged(store, version)
+    clock.shift(timedelta(hours=2))
+    hours = CuratedHours(store, SPEC, NINE, HORIZON)
+    whole = Shard(Hour(NINE, "v1"))
+    rows = hours.read(whole)
+    assert rows is not None
+    for digits, some in rows.cut(1):
+        hours.file(Shard(whole.hour, digits), [some])
+    tag = next(item.tag for shard, item in hours.filed(NINE) if shard == whole)
+    assert hours.empty(whole, tag)
+
+    # when labels come
+    tell(store, *(label_record(name, "1") for name in names), file="late.jsonl")
     outcome = run(store)
 
-    # then the other is filed and joined, and the large one told
-    assert outcome.too_large == {Hour(NINE, "v1")}
-    assert outcome.unusable == 1
-    assert told(store) == {"dt=2026-11-21/hr=08/v1.parquet": of(small="1")}
+    # then
+    assert outcome.left == []
+    assert outcome.labels == 2 * 60
+    by_version = [
+        {name: label for key, part in told(store).items() if f"/{version}" in key for name, label in part.items()}
+        for version in ("v1", "v2")
+    ]
+    assert by_version[0] == by_version[1] == dict.fromkeys(of(**dict.fromkeys(names)), "1")
+    outcomes = OutcomeHours(hours)
+    counted = [outcomes.window(known, [NINE]) for v in ("v1", "v2") if (known := outcomes.baseline(v))]
+    assert counted[0].rows == counted[1].rows == 60
+    assert list(counted[0].vector) == list(counted[1].vector)
 
 
 def test_two_runs_at_once_lose_nothing(store: Store, monkeypatch: pytest.MonkeyPatch):
@@ -236,6 +341,15 @@ def test_two_runs_at_once_lose_nothing(store: Store, monkeypatch: pytest.MonkeyP
     assert told(store) == {"dt=2026-11-21/hr=09/v1.parquet": of(a="1", b="0")}
 
 
+def judged(store: Store, version: str) -> OutcomeBaseline:
+    """Give a version a baseline of outcomes: the rows of its hour as they are filed."""
+    rows = CuratedHours(store, SPEC, NINE, HORIZON).read(Shard(Hour(NINE, version)))
+    assert rows is not None
+    baseline = OutcomeBaseline(version, observe(OutcomeBinning.fit(SPEC, rows.labelled()), rows.labelled()))
+    store.put(naming.outcome_baseline_key("credit", version), baseline.to_json())
+    return baseline
+
+
 def test_hours_are_counted_when_they_were_written_since(store: Store, clock: time_machine.Traveller):
     # given hours of two versions, of which one has a baseline; it says nothing of labels but what they are
     stage(store, "a", "b", "c")
@@ -244,15 +358,11 @@ def test_hours_are_counted_when_they_were_written_since(store: Store, clock: tim
     tell(store, label_record("a", "1"), label_record("b", "0"))
     run(store)
     hours = CuratedHours(store, SPEC, NINE, HORIZON)
-    data = store.get(naming.predictions_key("credit", "v1", NINE))
-    assert data is not None
-    rows = from_parquet(SPEC, data).labelled()
-    baseline = OutcomeBaseline("v1", observe(OutcomeBinning.fit(SPEC, rows), rows))
-    store.put(naming.outcome_baseline_key("credit", "v1"), baseline.to_json())
+    baseline = judged(store, "v1")
     window = [NINE - timedelta(hours=back) for back in range(5)]
 
     # when they are counted
-    first = OutcomeHours(hours).count()
+    first = run(store).counted
 
     # then any window is there as a merge
     assert first == {Hour(NINE, "v1"), Hour(NINE - timedelta(hours=2), "v1")}
@@ -261,14 +371,12 @@ def test_hours_are_counted_when_they_were_written_since(store: Store, clock: tim
     assert OutcomeHours(hours).window(baseline, window[:1]) == baseline.outcomes
 
     # when a label comes late, and nothing else since what was staged is settled
-    clock.shift(timedelta(hours=1))
-    run(store)
-    clock.shift(timedelta(hours=1))
-    OutcomeHours(hours).count()
+    for _ in range(2):
+        clock.shift(timedelta(hours=1))
+        run(store)
     clock.shift(timedelta(hours=1))
     tell(store, label_record("c", "1"), file="late.jsonl")
-    run(store)
-    again = OutcomeHours(hours).count()
+    again = run(store).counted
 
     # then only its hour is counted anew
     assert again == {Hour(NINE, "v1")}

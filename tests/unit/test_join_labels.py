@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import time_machine
+from botocore.exceptions import ClientError
 
 from lambdas.join_labels import handler as join_labels
 from tests.support import CONTEXT, capture_record, label_record, model_spec
 from tests.unit.fake_aws import BUCKET, emitted, fake_aws
-from watchkeeper import naming
+from watchkeeper import jsonio, naming
 from watchkeeper.aws import deployed, label_values
+from watchkeeper.aws.curation import Outcome
+from watchkeeper.aws.curation_report import Report
+from watchkeeper.aws.label_files import Account
 from watchkeeper.capture import CaptureReader
 from watchkeeper.curated import Stager
+from watchkeeper.labels import Fault, Faults
 from watchkeeper.spec import Label
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -64,6 +70,60 @@ def test_labels_are_joined_and_their_lag_is_told(
     assert answer == {"filed": 1, "joined": 1, "counted": 0, "labels": 1, "waiting": 0, "unusable": 0}
     assert metrics == {"LabelsJoined": 1, "UnusableLabels": 0, "LabelLag": 7200}
     assert warnings(caplog) == []
+
+
+class Glue:
+    """Keeps what it is asked to run; refuses a second run while there is one."""
+
+    def __init__(self) -> None:
+        self.started: list[dict[str, Any]] = []
+
+    def start_job_run(self, **request: Any) -> None:
+        if self.started:
+            raise ClientError({"Error": {"Code": "ConcurrentRunsExceededException"}}, "StartJobRun")
+        self.started.append(request)
+
+
+@pytest.fixture
+def glue(monkeypatch: pytest.MonkeyPatch, s3: Any) -> Iterator[Glue]:
+    fake, clients = Glue(), deployed.client
+    with monkeypatch.context() as patch:
+        patch.setattr(deployed, "client", lambda name: fake if name == "glue" else clients(name))
+        patch.setenv("JOIN_JOB", "credit--join-labels")
+        yield fake
+
+
+def test_what_is_too_much_for_the_function_is_handed_over_once(s3: Any, glue: Glue) -> None:
+    # given
+    captured(s3, "a", "b")
+    event = {"scheduled_time": NOW.isoformat(), "most_bytes": 0}
+
+    # when
+    first, second = (join_labels.handler(event, CONTEXT) for _ in range(2))
+
+    # then
+    assert (first["spark"], second["spark"]) == ("handed over", "at work already")
+    (request,) = glue.started
+    assert request["JobName"] == "credit--join-labels"
+    assert request["Arguments"] == {"--AT": NOW.isoformat(), "--MOST_BYTES": "0", "--FUNCTION": CONTEXT.function_name}
+
+
+def test_what_spark_did_is_told_as_if_the_function_had_done_it(
+    s3: Any, glue: Glue, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    # given what the job sends: a report that went through JSON
+    faults = Faults({Fault.NO_ID: 3}, {Fault.NO_ID: ["a.csv, line 2"]})
+    outcome = Outcome(labels=7, median_lag=60.0, faults=faults, accounts={"b.csv": Account(problem="no ids")})
+    report = json.loads(jsonio.dumps(Report.of(outcome).to_event()))
+
+    # when
+    answer = join_labels.handler({"scheduled_time": NOW.isoformat(), "report": report}, CONTEXT)
+
+    # then
+    assert (answer["labels"], answer["unusable"]) == (7, 4)
+    assert emitted(capsys.readouterr().out) == {"LabelsJoined": 7, "UnusableLabels": 4, "LabelLag": 60}
+    assert [warning.get("first") or warning["reason"] for warning in warnings(caplog)] == ["no ids", ["a.csv, line 2"]]
+    assert glue.started == []
 
 
 def test_labels_spelled_as_none_ever_was_are_refused_and_told_without_quoting_them(

@@ -139,4 +139,7 @@ def test_the_key_of_curated_predictions_tells_hour_and_version():
     # given
     hour = datetime(2026, 11, 21, 7, tzinfo=UTC)
     # then
-    assert naming.parse_predictions_key("credit", naming.predictions_key("credit", "v12", hour)) == (hour, "v12")
+    assert naming.parse_predictions_key("credit", naming.predictions_key("credit", "v12", hour)) == (hour, "v12", "")
+    cut = naming.predictions_key("credit", "v12", hour, "3f")
+    assert cut.endswith("/v12--3f.parquet")
+    assert naming.parse_predictions_key("credit", cut) == (hour, "v12", "3f")

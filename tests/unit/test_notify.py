@@ -14,9 +14,12 @@ import pytest
 from lambdas.notify import handler as notify
 from tests.support import CONTEXT
 from tests.unit.acting import NOW, REGION, SPEC, World, findings, world
-from watchkeeper import naming
-from watchkeeper.attribution import AttributionLook, Attributions, Importance, examine
+from tests.unit.outcome_support import drawn_binary
+from watchkeeper import attribution, estimation, naming
+from watchkeeper.attribution import AttributionLook, Attributions, Importance
+from watchkeeper.estimation import EstimateLook, Estimator, estimate, track_record
 from watchkeeper.naming import AlarmKind
+from watchkeeper.outcomes import OutcomeBinning, observe
 
 
 @pytest.fixture
@@ -102,7 +105,7 @@ def test_another_ranking_is_told_with_the_newest_look(aws: World, inbox: Inbox) 
     values = np.outer(np.arange(1, 101), [3.0, 1.0])
     one = Importance.of(Attributions(("income", "home"), values, values, values[:, 0], values[:, 0]))
     other = Importance.of(Attributions(("income", "home"), values[:, ::-1], values, values[:, 0], values[:, 0]))
-    look = AttributionLook(SPEC.name, "v1", "b", NOW - timedelta(days=1), NOW, examine(one, other), other)
+    look = AttributionLook(SPEC.name, "v1", "b", NOW - timedelta(days=1), NOW, attribution.examine(one, other), other)
     aws.put(naming.findings_key(SPEC.name, "attribution", NOW), look.to_json())
     # when
     answer = notify.handler(change("credit--attribution-drift", "OK", "ALARM"), CONTEXT)
@@ -126,6 +129,27 @@ def test_findings_of_the_day_before_are_found_and_old_ones_are_not(aws: World, i
         "[warning] credit: drift",
         "[warning] credit: drift in income",
     }
+
+
+def test_an_estimated_fall_is_told_with_the_newest_look_at_it(aws: World, inbox: Inbox) -> None:
+    # given a look without labels at rows that are harder to tell apart than the baseline's
+    rows = drawn_binary(5000, seed=1)
+    binning = OutcomeBinning.fit(SPEC, rows)
+    estimator, start = Estimator.fit(binning, rows), NOW - timedelta(hours=6)
+    found = estimate(estimator, observe(binning, drawn_binary(5000, seed=2, moved=0.8, labelled=0.0)))
+    findings = estimation.examine(found, observe(binning, rows))
+    look = EstimateLook(SPEC.name, "v1", start, NOW, findings, found, track_record(estimator, []))
+    key = naming.findings_key(SPEC.name, "estimated-performance", NOW)
+    aws.put(key, look.to_json())
+    # when
+    notify.handler(change("credit--estimated-performance", "OK", "ALARM"), CONTEXT)
+    # then
+    (message,) = inbox.read()
+    assert message["Subject"].startswith("[warning] credit: performance probably fell (specificity 0.9")
+    assert message["TopicArn"].endswith("WARNING")
+    assert key in message["Message"]
+    assert "5000 predictions of v1" in message["Message"]
+    assert "too few windows have their labels" in " ".join(message["Message"].split())
 
 
 def test_critical_alarms_go_to_the_critical_topic(inbox: Inbox) -> None:

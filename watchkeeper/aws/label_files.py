@@ -21,6 +21,8 @@ FORMAT = 1
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _SETTLED_WITHIN = timedelta(days=1)
 """Accounts of files that nobody waits for any more are not read; some run will have settled them by then."""
+_BYTES_A_LABEL = {"csv": 40, "parquet": 20}
+"""About; of a ground truth record 120."""
 _YEAR = re.compile(r"\d{4}/")
 
 
@@ -62,6 +64,11 @@ class Unsettled(NamedTuple):
     file: Listed
     again: bool
 
+    @property
+    def labels(self) -> int:
+        """How many labels there may be in it, by its size."""
+        return self.file.size // _BYTES_A_LABEL.get(self.file.key.rpartition(".")[2].lower(), 120) + 1
+
 
 @dataclass(frozen=True)
 class LabelFiles:
@@ -78,6 +85,11 @@ class LabelFiles:
     now: datetime
     days: Sequence[datetime]
     patience: timedelta
+
+    @classmethod
+    def of(cls, store: Store, spec: ModelSpec, now: datetime, days: Sequence[datetime]) -> LabelFiles:
+        """Those of a deployed model."""
+        return cls(store, spec, now, days, timedelta(hours=spec.labelling.patience_hours))
 
     def to_read(self) -> Iterator[Unsettled]:
         """The files that may hold labels that are not joined: loose ones, and those filed under these days."""
@@ -104,19 +116,28 @@ class LabelFiles:
         LabelError
             The file as a whole is of no known form.
         """
+        source = self.source(file)
+        streamed = None if source is None else self.store.stream(file.key)
+        return None if source is None or streamed is None else reader.read(source, streamed.chunks)
+
+    def source(self, file: Listed) -> Source | None:
+        """When the labels of a file were collected; None when it is filed under no such hour."""
         hour = naming.label_hour(self.spec.name, file.key, file.modified)
-        streamed = None if hour is None else self.store.stream(file.key)
-        if hour is None or streamed is None:
-            return None
-        return reader.read(Source(file.key, hour, file.modified), streamed.chunks)
+        return None if hour is None else Source(file.key, hour, file.modified)
 
-    def keep(self, file: Listed, account: Account) -> None:
-        """Keep the account of a file."""
+    def account(self, file: Listed, rows: int, waiting: int, misfits: int, faults: Faults) -> Account:
+        """Keep the account of a file; its labels that wait do so in vain once patience has run out."""
+        settled = waiting == 0 or file.modified + self.patience <= self.now
+        counts = {fault.value: count for fault, count in faults.counts.items()}
+        return self._kept(file, Account(rows, waiting, misfits, counts, settled))
+
+    def refuse(self, file: Listed, problem: str) -> Account:
+        """Keep the account of a file that cannot be read."""
+        return self._kept(file, Account(problem=problem))
+
+    def _kept(self, file: Listed, account: Account) -> Account:
         self.store.put(naming.joined_key(self.spec.name, file.key), account.to_json())
-
-    def is_given_up(self, file: Listed) -> bool:
-        """Whether labels of a file that wait for their predictions do so in vain."""
-        return file.modified + self.patience <= self.now
+        return account
 
     def _unsettled(self, files: Iterable[Listed], accounts: Iterable[Listed]) -> Iterator[Unsettled]:
         written = {item.key: item.modified for item in accounts}

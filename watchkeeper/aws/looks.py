@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from watchkeeper import naming
 from watchkeeper.attribution import AttributionLook
 from watchkeeper.aws.store import Store
+from watchkeeper.estimation import EstimateLook
 from watchkeeper.findings import Findings
 from watchkeeper.performance import PerformanceLook
 from watchkeeper.quality import Quality
 
 DRIFT, QUALITY, PERFORMANCE, ATTRIBUTION = "drift", "quality", "performance", "attribution"
+ESTIMATED_PERFORMANCE = "estimated-performance"
 """The monitors, as keys name them."""
 _DAYS_BACK = 2
 """Looks are at most a day apart, and an alarm follows its look within minutes."""
@@ -32,6 +34,12 @@ def newest_performance(store: Store, model: str, until: datetime) -> tuple[str, 
     """The same of the performance monitor."""
     found = _newest(store, model, PERFORMANCE, until)
     return next(((key, PerformanceLook.from_json(stored)) for key, stored in found), None)
+
+
+def newest_estimate(store: Store, model: str, until: datetime) -> tuple[str, EstimateLook] | None:
+    """The same of the monitor of estimated performance."""
+    found = _newest(store, model, ESTIMATED_PERFORMANCE, until)
+    return next(((key, EstimateLook.from_json(stored)) for key, stored in found), None)
 
 
 def newest_attribution(store: Store, model: str, until: datetime) -> tuple[str, AttributionLook] | None:

@@ -23,6 +23,9 @@ _UNITS = {
     Metric.LABEL_COVERAGE: "Percent",
     Metric.PERFORMANCE: "None",
     Metric.PERFORMANCE_FALL: "None",
+    Metric.ESTIMATED_PERFORMANCE: "None",
+    Metric.ESTIMATED_FALL: "None",
+    Metric.ESTIMATE_ERROR: "None",
     Metric.ATTRIBUTION_NDCG: "None",
 }
 

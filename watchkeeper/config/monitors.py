@@ -96,6 +96,27 @@ class Performance(Section):
         )
 
 
+class EstimatedPerformance(Section):
+    """Estimates how good predictions are before their labels come, from scores and features alone."""
+
+    every: Every = timedelta(hours=1)
+    window: Window = Field(timedelta(hours=24), description="Predictions so far back: fresher than labels are.")
+    false_alarms_per_month: float = Field(1.0, gt=0, le=100, description="The budget that thresholds are set to.")
+    minimum_rows: int = Field(
+        200, ge=100, description="Windows with fewer rows get no estimate; with fewer labels they prove none."
+    )
+
+    def spec(self) -> spec.EstimateMonitor:
+        """The running parts' view of this section."""
+        return spec.EstimateMonitor(
+            schedule=rate(self.every),
+            looks_per_month=looks_per_month(self.every),
+            window_hours=hours(self.window),
+            false_alarms_per_month=self.false_alarms_per_month,
+            minimum_rows=self.minimum_rows,
+        )
+
+
 class Attribution(Section):
     """Finds out what the model goes by, and compares a window with what it went by on its baseline."""
 
@@ -126,6 +147,7 @@ class Monitors(Section):
     drift: Drift = Drift()
     data_quality: DataQuality = DataQuality()
     performance: Performance = Performance()
+    estimated_performance: EstimatedPerformance = EstimatedPerformance()
     attribution: Attribution = Attribution()
 
 

@@ -377,6 +377,7 @@ class ModelConfig(Section):
             performance=self.monitors.performance.spec(),
             attribution=self.monitors.attribution.spec(),
             card=self.card.spec(self.description),
+            estimated_performance=self.monitors.estimated_performance.spec(),
         )
 
 

@@ -38,16 +38,12 @@ class Stager:
 
     def add(self, block: Block) -> None:
         """Add the rows of a block that tells whose they are."""
-        import pyarrow as pa
-
         if not block.rows:
             return
         batch = to_arrow(self._spec, Predictions.of_block(block, self._spec.task, self._origin, self._records))
         self._records += len(block.times)
         if self._writer is None:
-            self._sink = pa.BufferOutputStream()
-            options = pa.ipc.IpcWriteOptions(compression="zstd", emit_dictionary_deltas=False)
-            self._writer = pa.ipc.new_stream(self._sink, batch.schema, options=options)
+            self._sink, self._writer = _opened(batch)
         self._writer.write_batch(batch)
 
     def content(self) -> bytes:
@@ -58,14 +54,32 @@ class Stager:
         return bytes(self._sink.getvalue())
 
 
+def to_stream(spec: ModelSpec, predictions: Predictions) -> bytes:
+    """Rows as a stream of one block."""
+    batch = to_arrow(spec, predictions)
+    sink, writer = _opened(batch)
+    with writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
 def from_stream(spec: ModelSpec, data: bytes) -> Iterator[Predictions]:
-    """Read what a `Stager` wrote, block by block."""
+    """Read a stream, block by block."""
     import pyarrow as pa
 
     if data:
         with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
             for batch in reader:
                 yield from_arrow(spec, batch)
+
+
+def _opened(first: pa.RecordBatch) -> tuple[Any, Any]:
+    """A buffer, and who writes a stream of such batches to it."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd", emit_dictionary_deltas=False)
+    return sink, pa.ipc.new_stream(sink, first.schema, options=options)
 
 
 def to_parquet(spec: ModelSpec, version: str, predictions: Predictions) -> bytes:
@@ -129,6 +143,14 @@ def from_arrow(spec: ModelSpec, rows: Any) -> Predictions:
         collected=collected,
         orders=arrow.values(_chunk(rows, ORDER), np.int64),
     )
+
+
+def nothing(spec: ModelSpec) -> Predictions:
+    """No rows."""
+    import pyarrow as pa
+
+    kinds = {ID: pa.string(), PLACE: pa.int32(), SIZE: pa.int32(), ORDER: pa.int64()}
+    return from_arrow(spec, pa.RecordBatch.from_arrays([pa.array([], kind) for kind in kinds.values()], list(kinds)))
 
 
 def _array(column: Column) -> Any:

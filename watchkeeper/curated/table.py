@@ -6,7 +6,7 @@ in any order and again, and comes to the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -124,6 +124,11 @@ class Predictions:
             collected=self.collected[rows],
             orders=self.orders[rows],
         )
+
+    def cut(self, digits: int) -> Iterator[tuple[str, Predictions]]:
+        """These rows by the first hexadecimal digits of their ids, so many."""
+        for first, part in ids.cut(self.ids, digits):
+            yield first, self.taken(np.arange(part.start, part.stop))
 
     def joined(self, labels: Labels) -> Joined:
         """These rows with the labels that are newer than their own, and which of the labels are of these rows."""

@@ -22,6 +22,8 @@ from watchkeeper.performance.metric import Metric, Name
 from watchkeeper.performance.settings import FLOORS, RELATIVE_FLOORS
 
 FORMAT = 1
+SHOWN = 2
+"""So many metrics are told of in a summary; they mostly err together."""
 
 
 class Trust(StrEnum):
@@ -60,6 +62,7 @@ class MetricAssessment:
     ----------
     windows : in which both were known
     error, bias : mean absolute and mean difference, estimated less realised
+    floor : an error that matters
     inside : share of windows whose realised value lay in the interval
     confidence : what that share should be
     p_value : of so many misses or more, were the intervals right
@@ -69,6 +72,7 @@ class MetricAssessment:
     windows: int
     error: float
     bias: float
+    floor: float
     inside: float
     confidence: float
     p_value: float
@@ -101,10 +105,11 @@ class Assessment:
         """In words."""
         off = [each for each in self.metrics if each.trust is Trust.OFF]
         if off:
-            return "Do not act on the estimates: " + "; ".join(each.summary for each in off) + "."
+            return f"Do not act on the estimates: {_told(off)}."
         if self.trust is Trust.UNKNOWN:
-            return "It is not known yet whether estimates come true: too few windows have their labels."
-        return "Estimates have been trustworthy: " + "; ".join(each.summary for each in self.metrics) + "."
+            left_out = f", beside {self.warned} that could not be estimated well" if self.warned else ""
+            return f"It is not known yet whether estimates come true: too few windows have their labels{left_out}."
+        return f"Estimates have been trustworthy: {_told(self.metrics)}."
 
     def __getitem__(self, name: Name | str) -> MetricAssessment:
         """The assessment of one metric.
@@ -142,6 +147,13 @@ class Assessment:
             raise ProfileError(
                 f"The text is no assessment of estimates ({error!r}): it is written anew when further labels come."
             ) from error
+
+
+def _told(metrics: Sequence[MetricAssessment]) -> str:
+    """The metrics that were most off in terms of what matters, in words."""
+    worst = sorted(metrics, key=lambda each: -each.error / (each.floor or each.error or 1.0))
+    rest = [f"{len(worst) - SHOWN} more metrics were nearer"] if len(worst) > SHOWN else []
+    return "; ".join([*(each.summary for each in worst[:SHOWN]), *rest])
 
 
 def assess(
@@ -184,7 +196,7 @@ def _assessed(name: Name, beside: Sequence[tuple[Metric, Metric, float]], settin
         f"{name} was off by {error:.3g} on average{mostly}, and inside the stated interval in {held} of {windows} "
         f"window{'s' if windows > 1 else ''}"
     )
-    return MetricAssessment(name, windows, error, bias, held / windows, confidence, p, trust, summary)
+    return MetricAssessment(name, windows, error, bias, floor, held / windows, confidence, p, trust, summary)
 
 
 def _inside(estimated: Metric, realised: Metric, coverage: float) -> bool:

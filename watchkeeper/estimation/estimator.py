@@ -65,7 +65,7 @@ class Estimator:
         Raises
         ------
         DatasetError
-            No row has all that is needed.
+            Too few rows have all that is needed.
         """
         if binning.task is Task.REGRESSION:
             return _fit_errors(binning, rows, settings)
@@ -120,7 +120,7 @@ def _fit_labels(binning: OutcomeBinning, rows: Labelled, settings: FitSettings) 
     assert binning.calibration is not None  # every classifier's bins have one
     scored = Scored.multiclass(rows) if binning.task is Task.MULTICLASS else Scored.binary(rows)
     used = (scored.labels != NONE) & (scored.places != grid.UNSCORED)
-    _check(bool(used.any()), "a label and a score")
+    _check(int(used.sum()), settings, "a label and a score")
     design = _design(binning, rows.features, np.flatnonzero(used))
     places, positive = scored.places[used], scored.labels[used] == YES
     sides = np.stack([scored.predicted[used] == NO, scored.predicted[used] == YES])
@@ -150,7 +150,7 @@ def _fit_labels(binning: OutcomeBinning, rows: Labelled, settings: FitSettings) 
 
 def _fit_errors(binning: OutcomeBinning, rows: Labelled, settings: FitSettings) -> Estimator:
     pairs = Pairs.of(rows)
-    _check(bool(pairs.usable.any()), "a label and a prediction")
+    _check(int(pairs.usable.sum()), settings, "a label and a prediction")
     columns: dict[str, Column] = {**rows.features, PREDICTED_VALUE: NumberColumn(pairs.predicted)}
     design = _design(binning, columns, np.flatnonzero(pairs.usable))
     assert binning.errors is not None  # every regression's bins have them
@@ -188,9 +188,9 @@ def _cells(binning: OutcomeBinning, design: Design) -> Integers:
     return rows
 
 
-def _check(some: bool, what: str) -> None:
-    if not some:
+def _check(rows: int, settings: FitSettings, what: str) -> None:
+    if rows < settings.minimum_rows:
         raise DatasetError(
-            f"None of the baseline's rows has both {what}, so that performance cannot be estimated without labels: fit "
-            "the estimator to labelled rows, such as the training set's holdout."
+            f"{rows} of the baseline's rows have both {what}, and performance is estimated without labels from "
+            f"{settings.minimum_rows} on: judge the version on a larger holdout."
         )

@@ -82,16 +82,22 @@ class Source:
     ----------
     hour : under which it is filed
     written : when it was written: of two labels collected at once, the later written one counts
+    piece : which lines are counted where only a piece of the file is read, such as "from byte 100"
     """
 
     key: str
     hour: datetime
     written: datetime
+    piece: str = ""
 
     @cached_property
     def collected(self) -> datetime:
         """When labels were collected that do not say so: within the file's hour, as near as can be to its writing."""
         return min(max(self.written, self.hour), self.hour + timedelta(hours=1))
+
+    def line(self, number: int) -> str:
+        """How people are told of a line."""
+        return f"{self.key}, line {number}" + (f" {self.piece}" if self.piece else "")
 
     @property
     def order(self) -> int:
@@ -156,7 +162,7 @@ class LabelReader:
             if fault is None:
                 yield row._replace(text=truth)
             else:
-                faults.add(fault, f"{source.key}, line {row.line}")
+                faults.add(fault, source.line(row.line))
 
     def _truth(self, text: str) -> str | Fault | None:
         if self._spec.task is Task.REGRESSION:
@@ -174,7 +180,7 @@ def _ground_truth(spec: ModelSpec, source: Source, chunks: Iterable[bytes], faul
         try:
             truth = read_ground_truth(line)
         except CaptureError:
-            faults.add(Fault.UNREADABLE, f"{source.key}, line {number}")
+            faults.add(Fault.UNREADABLE, source.line(number))
             continue
         if truth.row is not None:
             yield _Row(truth.id, truth.row, 0, truth.values[0], truth.collected, number)
@@ -211,7 +217,7 @@ def _table(spec: ModelSpec, source: Source, records: Iterable[Mapping[str, Any]]
         try:
             place, collected = _place(record.get(ROW_COLUMN)), _time(record.get(TIME_COLUMN))
         except ValueError:
-            faults.add(Fault.UNREADABLE, f"{source.key}, line {number}")
+            faults.add(Fault.UNREADABLE, source.line(number))
             continue
         identity, value = (record[name] for name in names)
         text = None if value is None or not str(value).strip() else str(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from watchkeeper.message.alarms import (
     AlarmChange,
     AttributionEvidence,
+    EstimateEvidence,
     Evidence,
     PerformanceEvidence,
     QualityEvidence,
@@ -23,6 +24,7 @@ __all__ = [
     "SEVERITIES",
     "AlarmChange",
     "AttributionEvidence",
+    "EstimateEvidence",
     "Evidence",
     "Kind",
     "Message",

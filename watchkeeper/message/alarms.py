@@ -13,8 +13,10 @@ from datetime import datetime
 from watchkeeper import naming
 from watchkeeper.attribution import AttributionLook, Importance
 from watchkeeper.durations import lasting
+from watchkeeper.estimation import EstimateLook
 from watchkeeper.findings import Finding, Findings
 from watchkeeper.message import attribution as attribution_in_words
+from watchkeeper.message import estimation as estimates_in_words
 from watchkeeper.message import performance as performance_in_words
 from watchkeeper.message import quality as faults_in_words
 from watchkeeper.message.evidence import causes, sizes, window
@@ -26,6 +28,7 @@ from watchkeeper.message.layout import (
     compose,
     happens_now,
     how_much,
+    how_sure,
     likely_cause,
     listed,
     moment,
@@ -93,6 +96,14 @@ class PerformanceEvidence:
 
 
 @dataclass(frozen=True)
+class EstimateEvidence:
+    """The newest look at estimated performance when the alarm changed, and where it is kept (`s3://` URI)."""
+
+    look: EstimateLook
+    uri: str
+
+
+@dataclass(frozen=True)
 class AttributionEvidence:
     """The attribution monitor's newest look when the alarm changed, and where it is kept (`s3://` URI)."""
 
@@ -103,13 +114,13 @@ class AttributionEvidence:
 def alarm_message(
     spec: ModelSpec,
     change: AlarmChange,
-    evidence: Evidence | QualityEvidence | PerformanceEvidence | AttributionEvidence | None = None,
+    evidence: Evidence | QualityEvidence | PerformanceEvidence | EstimateEvidence | AttributionEvidence | None = None,
 ) -> Message | None:
     """The message of one change of state, or None for an alarm that sends none.
 
     Parameters
     ----------
-    evidence : for alarms over drift, quality, performance and attribution; without it, they say that there is none
+    evidence : for alarms over what monitors found; without it, they say that there is none
     """
     if change.kind not in TEXTS:
         return None
@@ -119,6 +130,8 @@ def alarm_message(
         return _faulty(spec, change, evidence)
     if isinstance(evidence, PerformanceEvidence):
         return _worse(spec, change, evidence)
+    if isinstance(evidence, EstimateEvidence):
+        return _probably_worse(spec, change, evidence)
     if isinstance(evidence, AttributionEvidence):
         return _goes_otherwise(spec, change, evidence)
     return _RAISED.get(change.kind, _raised)(spec, change, evidence)
@@ -237,6 +250,26 @@ def _worse(spec: ModelSpec, change: AlarmChange, evidence: PerformanceEvidence) 
         [
             how_much(*(performance_in_words.lines(look, change.kind) or [change.reason])),
             since(f"{moment(change.at)}; {performance_in_words.window(look)}."),
+            likely_cause(text.cause),
+            happens_now(text.now),
+            to_do(text.do),
+            where(f"CloudWatch alarm {naming.alarm(spec.name, change.kind)}", f"All of the look: {evidence.uri}"),
+        ],
+    )
+
+
+def _probably_worse(spec: ModelSpec, change: AlarmChange, evidence: EstimateEvidence) -> Message:
+    """A message with what is estimated without labels as its evidence, and what estimates have been worth."""
+    text, look = TEXTS[change.kind], evidence.look
+    found = estimates_in_words.headline(look)
+    return _compose(
+        spec,
+        change,
+        f"{text.name} ({found})" if found else text.name,
+        [
+            how_much(*estimates_in_words.lines(look)),
+            since(f"{moment(change.at)}; {estimates_in_words.window(look)}."),
+            how_sure(look.record.summary),
             likely_cause(text.cause),
             happens_now(text.now),
             to_do(text.do),

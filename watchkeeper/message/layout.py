@@ -67,6 +67,11 @@ def how_much(*items: str) -> Paragraph:
     return Paragraph("How much", items)
 
 
+def how_sure(text: str) -> Paragraph:
+    """What claims of this kind have been worth."""
+    return Paragraph("How sure", [text])
+
+
 def since(text: str) -> Paragraph:
     """Since when."""
     return Paragraph("Since", [text])

@@ -107,6 +107,16 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "The version goes on serving. Nothing is changed by itself.",
         "Look at where labels differ from what was to be expected. If they are right, retrain on recent labels.",
     ),
+    AlarmKind.ESTIMATED_PERFORMANCE: Text(
+        Severity.WARNING,
+        "performance probably fell",
+        "The predictions of {model} are estimated to be worse than when its version was judged. Their labels have not "
+        "come: this is what scores and features say, if labels follow them as ever.",
+        "Requests have moved to where the model is less sure, or errs more.",
+        "The version goes on serving. What is true will be known by the performance monitor when labels come.",
+        "Look at the newest findings of the drift monitor: which features moved, and is it a fault at their source? "
+        "Ask for labels of some of these rows before those of others; retrain when they confirm it.",
+    ),
     AlarmKind.UNUSABLE_LABELS: Text(
         Severity.WARNING,
         "labels cannot be used",

@@ -50,6 +50,11 @@ def gate_key(model: str, run: str) -> str:
     return run_prefix(model, run) + "gate.json"
 
 
+def estimator_key(model: str, version: str) -> str:
+    """What these rows say of performance without labels; a version may have none."""
+    return baseline_prefix(model, version) + "estimator.json"
+
+
 def label_values_key(model: str) -> str:
     """The labels that the model's first training data had."""
     return baseline_prefix(model) + "labels.json"

@@ -61,16 +61,20 @@ def predictions_prefix(model: str, day: datetime | None = None) -> str:
     return f"predictions/{model}/" + (f"dt={day:%Y-%m-%d}/" if day else "")
 
 
-def predictions_key(model: str, version: str, hour: datetime) -> str:
-    """Where the curated predictions of one version and UTC hour are kept."""
-    return f"{predictions_prefix(model, hour)}hr={hour:%H}/{version}.parquet"
+def predictions_key(model: str, version: str, hour: datetime, digits: str = "") -> str:
+    """Where the curated predictions of one version and UTC hour are kept.
+
+    Of an hour that is too large for one file, each holds those whose ids begin with these hexadecimal digits.
+    """
+    return f"{predictions_prefix(model, hour)}hr={hour:%H}/{_shard(version, digits)}.parquet"
 
 
-def parse_predictions_key(model: str, key: str) -> tuple[datetime, str]:
-    """Hour and version of a file of curated predictions."""
+def parse_predictions_key(model: str, key: str) -> tuple[datetime, str, str]:
+    """Hour, version and first digits of ids, of a file of curated predictions."""
     day, hour, name = key.removeprefix(predictions_prefix(model)).split("/")
     start = datetime.strptime(f"{day} {hour}", "dt=%Y-%m-%d hr=%H").replace(tzinfo=UTC)
-    return start, name.removesuffix(".parquet")
+    version, _, digits = name.removesuffix(".parquet").partition("--")
+    return start, version, digits
 
 
 def outcomes_prefix(model: str, day: datetime | None = None) -> str:
@@ -88,6 +92,10 @@ def ids_prefix(model: str, day: datetime | None = None) -> str:
     return f"ids/{model}/" + (f"{day:%Y/%m/%d}/" if day else "")
 
 
-def ids_key(model: str, version: str, hour: datetime) -> str:
-    """Where the ids of one version's curated predictions of a UTC hour are kept: digests, in ascending order."""
-    return f"{ids_prefix(model)}{hour:%Y/%m/%d/%H}/{version}"
+def ids_key(model: str, version: str, hour: datetime, digits: str = "") -> str:
+    """Where the ids of a file of curated predictions are kept: digests, in ascending order."""
+    return f"{ids_prefix(model)}{hour:%Y/%m/%d/%H}/{_shard(version, digits)}"
+
+
+def _shard(version: str, digits: str) -> str:
+    return f"{version}--{digits}" if digits else version

@@ -37,6 +37,9 @@ class Metric(StrEnum):
     PERFORMANCE = "Performance"
     PERFORMANCE_FALL = "PerformanceFall"
     CONCEPT_DRIFT = "ConceptDrift"
+    ESTIMATED_PERFORMANCE = "EstimatedPerformance"
+    ESTIMATED_FALL = "EstimatedFall"
+    ESTIMATE_ERROR = "EstimateError"
     ATTRIBUTION_NDCG = "AttributionNdcg"
     ATTRIBUTION_DRIFT = "AttributionDrift"
 
@@ -53,6 +56,7 @@ class AlarmKind(StrEnum):
     MISSING_CAPTURE = "missing-capture"
     PERFORMANCE = "performance"
     CONCEPT_DRIFT = "concept-drift"
+    ESTIMATED_PERFORMANCE = "estimated-performance"
     UNUSABLE_LABELS = "unusable-labels"
     ATTRIBUTION_DRIFT = "attribution-drift"
     DEAD_LETTERS = "dead-letters"
