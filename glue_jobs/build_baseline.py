@@ -85,12 +85,12 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    counted = labelled.count(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
-    data.put(naming.outcome_baseline_key(spec.name, version), counted.outcomes.to_json())
-    if counted.groups is not None:
-        data.put(naming.group_baseline_key(spec.name, version), counted.groups.to_json())
-    if counted.estimator is not None:
-        data.put(naming.estimator_key(spec.name, version), counted.estimator.to_json())
+    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    if judged.estimator is not None:
+        data.put(naming.estimator_key(spec.name, version), judged.estimator.to_json())
+    if judged.groups is not None:
+        data.put(naming.group_baseline_key(spec.name, version), judged.groups.to_json())
+    data.put(naming.outcome_baseline_key(spec.name, version), judged.outcomes.to_json())
     data.put(naming.verification_key(spec.name, version), verification)
     requests = RequestSample(baseline.id, reference.spread(holdout, manifest.holdout_rows, SAMPLE_ROWS))
     data.put(naming.sample_key(spec.name, version), requests.to_json())

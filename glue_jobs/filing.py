@@ -26,6 +26,8 @@ from watchkeeper.errors import LabelError
 TASK = "start string, version string, place long, digits long, staged string, coarse string"
 PART = "start string, version string, digits string, place long, rows binary"
 DONE = "start string, version string, digits string, rows long"
+PART_BYTES = 16 << 20
+"""Staged rows that one worker reads and cuts at once."""
 _ATTEMPTS = 5
 
 
@@ -96,7 +98,7 @@ def _tasks(hour: Unfiled) -> Iterator[Task]:
     group: list[str] = []
     size = 0
     for part in hour.parts:
-        if group and size + part.size > shards.SHARD_BYTES:
+        if group and size + part.size > PART_BYTES:
             yield Task(start, version, place, digits, jsonio.dumps(group).decode(), None)
             group, size, place = [], 0, place + 1
         group.append(part.key)

@@ -37,7 +37,7 @@ def main() -> None:
     if files := list(curated.files.to_read()):
         joining.join(spark, curated, files, outcome, int(options.get("LABELS_AT_ONCE", LABELS_AT_ONCE)))
     uncounted = list(CountedHours.of(curated.hours).to_count())
-    outcome.refused = counting.count(spark, curated, uncounted)
+    counting.count(spark, curated, uncounted)
     outcome.counted = {each.hour for each in uncounted}
     log.warning("%s: %d hours filed with %d rows, %d labels joined", spec.name, len(large), rows, outcome.labels)
     if "FUNCTION" in options:

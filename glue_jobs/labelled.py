@@ -1,9 +1,9 @@
-"""What the labels of a holdout say of a version: bins and groups, and the counts over them to compare windows with.
+"""What the labels of a holdout say of a version: its outcomes, and those by groups of people, to compare windows with.
 
-The rows are read twice by the executors, as those of the baseline are: for a sample that bins, groups and the estimator
-of performance without labels are fitted on, and for the counts over these. Groups are of the holdout, and not of the
-training rows, also for the metrics that are of labels alone: only the holdout has the version's own answers, and a
-window is compared with what it was judged on.
+The rows are read twice by the executors, as those of the baseline are: for a sample that the bins are fitted on, the
+groups and the estimator of performance without labels, and for the counts over these. Groups are of the holdout, and
+not of the training rows, also for the metrics that are of labels alone: only the holdout has the version's own answers,
+and a window is compared with what it was judged on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -32,8 +32,8 @@ SAMPLES, PARTIALS = "sample binary", "outcomes binary, groups binary"
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A version's baselines that labels are needed for.
+class Judged:
+    """What a version was judged on.
 
     Attributes
     ----------
@@ -42,8 +42,8 @@ class Counted:
     """
 
     outcomes: OutcomeBaseline
-    groups: GroupBaseline | None = None
-    estimator: Estimator | None = None
+    groups: GroupBaseline | None
+    estimator: Estimator | None
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,20 @@ class Counting:
             groups = None if groups is None else groups.merge(bias.observe(groups.binning, rows))
         return found.to_json(), b"" if groups is None else groups.to_json()
 
-    def together(self, version: str, partials: Sequence[tuple[bytes, bytes]]) -> Counted:
+    def together(
+        self, version: str, partials: Sequence[tuple[bytes, bytes]]
+    ) -> tuple[OutcomeBaseline, GroupBaseline | None]:
         """The baselines, of counts of parts of the rows."""
         read = (Outcomes.from_json(each, self.outcomes) for each, _ in partials)
-        whole = OutcomeBaseline(version, merge_all(read, Outcomes.empty(self.outcomes)))
+        outcomes = OutcomeBaseline(version, merge_all(read, Outcomes.empty(self.outcomes)))
         if self.groups is None:
-            return Counted(whole)
+            return outcomes, None
         by_group = (GroupCounts.from_json(each, self.groups) for _, each in partials)
-        return Counted(whole, GroupBaseline(version, bias.merge_all(by_group, GroupCounts.empty(self.groups))))
+        return outcomes, GroupBaseline(version, bias.merge_all(by_group, GroupCounts.empty(self.groups)))
 
 
-def count(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[Task], share: float) -> Counted:
-    """The baselines of a holdout.
+def judged(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[Task], share: float) -> Judged:
+    """What the labels of a holdout say of the version's predictions.
 
     Parameters
     ----------
@@ -102,16 +104,16 @@ def count(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence[
 
     sampled = work.mapInArrow(sample, SAMPLES).toLocalIterator()
     parts = [pickle.loads(row["sample"]) for row in sampled]  # noqa: S301  # our own executors wrote it
-    fitted_on = Labelled.together(parts)
-    counting = Counting.fit(spec, fitted_on)
+    rows = Labelled.together(parts)
+    counting = Counting.fit(spec, rows)
 
-    def partial(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = (rows for task in _tasks(batches) for rows in reference.labelled(spec, task))
-        yield batch(PARTIALS, *counting.count(rows))
+    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        found = (rows for task in _tasks(batches) for rows in reference.labelled(spec, task))
+        yield batch(PARTIALS, *counting.count(found))
 
-    counted = work.mapInArrow(partial, PARTIALS).toLocalIterator()
-    found = counting.together(version, [(bytes(row["outcomes"]), bytes(row["groups"])) for row in counted])
-    return replace(found, estimator=_estimator(version, counting.outcomes, fitted_on))
+    partials = work.mapInArrow(count, PARTIALS).toLocalIterator()
+    counted = counting.together(version, [(bytes(row["outcomes"]), bytes(row["groups"])) for row in partials])
+    return Judged(*counted, _estimator(version, counting.outcomes, rows))
 
 
 def _estimator(version: str, binning: OutcomeBinning, rows: Labelled) -> Estimator | None:

@@ -18,6 +18,10 @@ from infra.shared import ModelContext
 from infra.state import ModelState
 from infra.transforms import ask, may_transform
 from watchkeeper import naming
+from watchkeeper.attribution import DriftSettings, explained_rows, requests_at_most
+from watchkeeper.attribution.question import PAIRS_OF_MANY
+from watchkeeper.errors import ConfigError
+from watchkeeper.spec import ModelSpec
 
 TIMEOUT_SECONDS = 12 * 3600
 FUNCTION_TIMEOUT = cdk.Duration.minutes(15)
@@ -39,6 +43,7 @@ class Attribution(Construct):
     def __init__(self, scope: Construct, context: ModelContext, state: ModelState, schedules: Schedules) -> None:
         super().__init__(scope, "Attribution")
         self._context = context
+        _check(context.spec)
         self._plan, self._read = self._planner(state), self._reader()
         self.functions = (self._plan, self._read)
         self.machine = Machine(
@@ -149,3 +154,20 @@ class Attribution(Construct):
         may_transform(self._context, role)
         steps.may_invoke(role, *self.functions)
         return role
+
+
+def _check(spec: ModelSpec) -> None:
+    """Refuse now what would find nothing out later.
+
+    Raises
+    ------
+    ConfigError
+        So few requests explain too few rows for a verdict.
+    """
+    features, least = len(spec.profiled_features), DriftSettings().minimum_rows
+    if (rows := explained_rows(spec)) < least:
+        raise ConfigError(
+            f"Model {spec.name}: monitors.attribution.requests is {spec.attribution.requests}, which explains {rows} "
+            f"rows of {features} features; a verdict needs {least}. Set it to "
+            f"{requests_at_most(least, features, PAIRS_OF_MANY)}, or set monitors.attribution.enabled to false."
+        )

@@ -19,7 +19,7 @@ class Bias(Construct):
 
     Attributes
     ----------
-    functions : the one that looks, `monitor_bias`
+    function : `monitor_bias`
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Bias(Construct):
     ) -> None:
         super().__init__(scope, "Bias")
         model = context.name
-        look = PythonFunction(
+        self.function = PythonFunction(
             self,
             context,
             "monitor_bias",
@@ -42,8 +42,7 @@ class Bias(Construct):
             memory_mb=1024,
             dead_letters=dead_letters,
         )
-        look.reads(naming.groups_prefix(model), naming.baseline_prefix(model))
-        look.writes(naming.findings_prefix(model))
-        state.read_by(look)
-        schedules.add("bias", look, monitor.schedule, f"Compares how groups of people fare with {model}")
-        self.functions = (look,)
+        self.function.reads(naming.groups_prefix(model), naming.baseline_prefix(model))
+        self.function.writes(naming.findings_prefix(model))
+        state.read_by(self.function)
+        schedules.add("bias", self.function, monitor.schedule, f"Compares how groups of people fare with {model}")

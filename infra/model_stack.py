@@ -94,9 +94,10 @@ class ModelStack(cdk.Stack):
         # What watches over all of these.
         working = [capture.function, labelling.join, cards.function, notifications.notify]
         monitoring = [monitors.drift, monitors.quality, labelling.performance, estimation.function]
+        monitoring += [bias.function] if bias else []
         watched = Watched(
             functions=[f.name for f in (*working, *_functions(feedback))],
-            monitors=[f.name for f in (*monitoring, *_functions(bias))],
+            monitors=[f.name for f in monitoring],
             deciders=[f.name for f in (*deciders.all, *_functions(attribution))],
             machines={
                 **{name: machine.arn for name, machine in machines.by_name.items()},
@@ -152,6 +153,6 @@ class ModelStack(cdk.Stack):
         return FirstVersion(endpoint.first_model_name, package.attr_model_package_arn, config)
 
 
-def _functions(part: Attribution | Bias | Feedback | None) -> tuple[PythonFunction, ...]:
+def _functions(part: Attribution | Feedback | None) -> tuple[PythonFunction, ...]:
     """Those of a part that a model may do without."""
     return () if part is None else tuple(part.functions)

@@ -167,11 +167,11 @@ class SparkJobs(Construct):
         self.join = SparkJob(self, context, "join_labels", code, minutes=minutes, runs=1)
         model = context.name
         kept = naming.predictions_prefix(model), naming.ids_prefix(model), naming.joined_prefix(model)
-        outcomes = naming.outcomes_prefix(model)
+        counts = naming.outcomes_prefix(model), *(() if context.spec.bias is None else (naming.groups_prefix(model),))
         read = naming.staged_prefix(model), naming.labels_prefix(model), naming.baseline_prefix(model)
         grants.read(context, self.join.role, *read, *kept)
-        grants.find(context, self.join.role, outcomes)
-        grants.write(context, self.join.role, *kept, outcomes)
+        grants.find(context, self.join.role, *counts)
+        grants.write(context, self.join.role, *kept, *counts)
         function = grants.arn("lambda", f"function:{naming.function(model, 'join_labels')}")
         grants.allow(self.join.role, ["lambda:InvokeFunction"], [function])
 

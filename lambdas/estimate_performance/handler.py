@@ -46,8 +46,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     estimator = None if baseline is None else _estimator(spec, baseline.version)
     if baseline is None or estimator is None:
         logger.warning(
-            "The serving version's baseline tells nothing of performance without labels; the log of the job "
-            "build_baseline says why, or it was made before there were estimates: retrain"
+            "Nothing can be estimated: no version serves, or its baseline has too few labelled rows (see the log of "
+            "build_baseline) or is from before there were estimates. Onboard the model, or retrain it"
         )
         emit(spec.name, end, {Metric.ESTIMATED_FALL: 0})  # with this ends the alarm of a version before
         return {"verdict": NO_ESTIMATOR, "trust": None, "look": None}

@@ -76,8 +76,6 @@ def _told(spec: ModelSpec, now: datetime, report: Report) -> dict[str, Any]:
         logger.warning("Labels speak of rows that their requests have not", key=key, labels=count)
     for folder in report.misplaced:
         logger.warning("Labels are read from the model's prefix itself or by the hour, not from here", folder=folder)
-    for key, reason in report.refused.items():
-        logger.error("An hour's rows cannot be counted", key=key, reason=reason)
     for reason, count in report.faults.items():
         logger.warning("Some labels cannot be used", reason=reason, labels=count, first=report.places[reason])
     values: dict[Metric, float] = {

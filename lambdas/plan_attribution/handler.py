@@ -49,7 +49,7 @@ def _of_serving(spec: ModelSpec, request: Mapping[str, Any], now: datetime) -> Q
     serving = deployed.registry().serving()
     sample = None if serving is None else _sample(spec, serving.version)
     if serving is None or sample is None:
-        logger.warning("No rows to compare with: start the model's onboarding, or retrain a version of before")
+        logger.warning("There are no rows to compare with: run onboarding, or retrain a version of a time before this")
         return None
     version = serving.version
     background = tuple(sample.background(spec))

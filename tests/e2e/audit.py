@@ -31,8 +31,8 @@ UNUSED_ON_PURPOSE = {
     "CardsWriteCard s3:ListBucket": "the same",
     "MonitorsMonitorDrift s3:ListBucket": "the same, for an hour that nobody has put together yet",
     "LabellingMonitorPerformance s3:ListBucket": "the same, for an hour without predictions",
-    "EstimationEstimate s3:ListBucket": "the same",
     "BiasMonitorBias s3:ListBucket": "the same",
+    "EstimationEstimate s3:ListBucket": "the same",
 }
 """What a role may do and no run here needs, by action or by role and action, each with its reason."""
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.infra.conftest import MODEL, Assembly, Synthesizer, machines, of_type, only, text
 from watchkeeper import naming
+from watchkeeper.errors import ConfigError
 from watchkeeper.naming import AlarmKind
 
 
@@ -15,9 +18,16 @@ def test_it_can_be_left_out_whole(synthesize: Synthesizer) -> None:
     # then
     assert f"{MODEL}--attribution" not in machines(template)
     assert "attribution/" not in json.dumps(template)
-    assert "/importance-" not in json.dumps(template)
     names = {alarm["Properties"]["AlarmName"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()}
     assert naming.alarm(MODEL, AlarmKind.ATTRIBUTION_DRIFT) not in names
+
+
+def test_requests_that_explain_too_few_rows_are_refused_with_how_many_would_do(synthesize: Synthesizer) -> None:
+    # given 8 features, of which a row takes 61 requests
+    with pytest.raises(ConfigError, match=r"explains 49 rows of 8 features; a verdict needs 50. Set it to 3050,"):
+        synthesize({"monitors.attribution.requests": 3049})
+    # then
+    assert synthesize({"monitors.attribution.requests": 3050}).model()
 
 
 def test_what_it_asks_is_not_captured(shipped: Assembly) -> None:

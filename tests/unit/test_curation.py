@@ -388,58 +388,56 @@ def test_hours_are_counted_when_they_were_written_since(store: Store, clock: tim
     assert OutcomeHours(hours).window(baseline, ()) == Outcomes.empty(baseline.binning)
 
 
-def peopled(store: Store, attribute: str) -> tuple[CountedHours, GroupBaseline]:
-    """Give version 1 a baseline of groups as well, by a column that was there when it was judged."""
-    hours = CuratedHours(store, SPEC, NINE, HORIZON)
-    predictions = hours.read(Shard(Hour(NINE, "v1")))
-    assert predictions is not None
-    rows = predictions.labelled()
-    once = replace(rows, features={**rows.features, attribute: rows.features["home"]})
-    people = GroupBaseline("v1", bias.observe(GroupBinning.fit(GroupSettings((Sensitive(attribute),)), once), once))
-    store.put(naming.group_baseline_key("credit", "v1"), people.to_json())
-    return CountedHours(hours, {"groups": GroupHours(hours), "outcomes": OutcomeHours(hours)}), people
-
-
 def test_an_hour_is_read_once_for_all_that_is_counted_of_it(store: Store, monkeypatch: pytest.MonkeyPatch):
     # given an hour of a version with both baselines, and one of a version with none
     stage(store, "a", "b", "c")
     stage(store, "e", version="v2")
     tell(store, label_record("a", "1"), label_record("b", "0"))
     run(store)
-    baseline = judged(store, "v1")
-    counted, people = peopled(store, "home")
+    baseline, people = judged(store, "v1"), grouped(store, "home")
+    hours = CuratedHours(store, SPEC, NINE, HORIZON)
+    counted = CountedHours(hours, (OutcomeHours(hours), GroupHours(hours)))
     read: list[Shard] = []
-    predictions = CuratedHours.read
-    monkeypatch.setattr(CuratedHours, "read", lambda self, shard: read.append(shard) or predictions(self, shard))
+    whole = CuratedHours.read
+    monkeypatch.setattr(CuratedHours, "read", lambda self, shard: read.append(shard) or whole(self, shard))
 
     # when
-    uncounted = list(counted.to_count())
-    refused = [counted.count(each) for each in uncounted]
+    (uncounted,) = counted.to_count()
+    counted.count(uncounted)
 
     # then
-    assert [each.hour for each in uncounted] == [Hour(NINE, "v1")]
-    assert (refused, read) == ([{}], [Shard(Hour(NINE, "v1"))])
-    assert OutcomeHours(counted.hours).window(baseline, [NINE]) == baseline.outcomes
-    assert GroupHours(counted.hours).parts(people, [NINE - timedelta(hours=1), NINE]) == [people.counts]
+    assert read == [Shard(Hour(NINE, "v1"))]
+    assert OutcomeHours(hours).window(baseline, [NINE]) == baseline.outcomes
+    assert GroupHours(hours).parts(people, [NINE - timedelta(hours=1), NINE]) == [people.counts]
 
 
-def test_what_one_kind_of_counts_refuses_is_counted_by_the_others_and_told(store: Store, clock: time_machine.Traveller):
-    # given groups of a column that is no longer there
+def test_groups_of_a_feature_that_the_file_no_longer_has_are_not_counted(store: Store):
+    # given
     stage(store, "a", "b")
     tell(store, label_record("a", "1"), label_record("b", "0"))
     run(store)
     baseline = judged(store, "v1")
-    counted, people = peopled(store, "race")
-    clock.shift(timedelta(minutes=1))
+    people = grouped(store, "race")
+    hours = CuratedHours(store, SPEC, NINE, HORIZON)
+    counted = CountedHours(hours, (GroupHours(hours), OutcomeHours(hours)))
 
     # when
     (uncounted,) = counted.to_count()
-    refused = counted.count(uncounted)
 
-    # then
-    assert OutcomeHours(counted.hours).window(baseline, [NINE]) == baseline.outcomes
-    ((key, reason),) = refused.items()
-    assert key == naming.groups_key("credit", "v1", people.binning.id, NINE)
-    assert "'race' are not there" in reason
-    # and the hour is still to be counted by that kind alone
-    assert [each.kinds for each in counted.to_count()] == [("groups",)]
+    # then all else is
+    assert counted.observed(Shard(uncounted.hour)).keys() == {
+        naming.outcomes_key("credit", "v1", baseline.binning.id, NINE)
+    }
+    assert GroupHours(hours).parts(people, [NINE]) == []
+
+
+def grouped(store: Store, attribute: str) -> GroupBaseline:
+    """Give version 1 a baseline of groups: the rows of its hour as they are filed, when they still had a race."""
+    filed = CuratedHours(store, SPEC, NINE, HORIZON).read(Shard(Hour(NINE, "v1")))
+    assert filed is not None
+    rows = filed.labelled()
+    rows = replace(rows, features={**rows.features, "race": rows.features["home"]})
+    binning = GroupBinning.fit(GroupSettings((Sensitive(attribute),)), rows)
+    people = GroupBaseline("v1", bias.observe(binning, rows))
+    store.put(naming.group_baseline_key("credit", "v1"), people.to_json())
+    return people

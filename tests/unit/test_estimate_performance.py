@@ -151,13 +151,16 @@ def test_an_unsupported_estimate_leaves_the_alarm_as_it_is(serving: Any, capsys:
     assert emitted(capsys.readouterr().out) == {}
 
 
-def test_too_few_rows_leave_the_alarm_as_it_is(serving: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("rows", [0, 199])
+def test_too_few_rows_leave_the_alarm_as_it_is(serving: Any, capsys: pytest.CaptureFixture[str], rows: int) -> None:
     # given
-    count(serving, 2, drawn_binary(199, seed=2, labelled=0.0))
+    if rows:
+        count(serving, 2, drawn_binary(rows, seed=2, labelled=0.0))
     # when
     found = look(serving)
     # then
     assert found.findings.verdict is EstimateVerdict.INSUFFICIENT_DATA
+    assert found.summary.startswith(f"Of {rows} row(s) too few have a score")
     assert emitted(capsys.readouterr().out) == {}
 
 

@@ -128,5 +128,5 @@ def test_a_holdout_of_too_few_rows_teaches_nothing() -> None:
     # given
     rows = drawn_numbers(99, seed=1)
     # then
-    with pytest.raises(DatasetError, match=r"99 of the baseline's rows have both .* from 100 on"):
+    with pytest.raises(DatasetError, match=r"99 of the baseline's rows have both .* it takes 100"):
         Estimator.fit(OutcomeBinning.fit(REGRESSION, rows), rows)

@@ -11,6 +11,7 @@ import boto3
 import numpy as np
 import pytest
 
+from cli import explain
 from cli.explain import Explainer
 from cli.main import parser
 from cli.onboarding import AccountError
@@ -18,7 +19,7 @@ from cli.project import find_model
 from tests.support import capture_record
 from tests.unit.fake_aws import BUCKET, TABLE, fake_aws
 from watchkeeper import ids, naming
-from watchkeeper.attribution import Attributions, RequestSample, explanation
+from watchkeeper.attribution import Attributions, Explanation, RequestSample, explanation
 from watchkeeper.errors import ExplanationError
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
@@ -56,8 +57,8 @@ def file(s3: Any, identity: str, hour: datetime = HOUR) -> None:
     s3.put_object(Bucket=BUCKET, Key=naming.ids_key(MODEL.name, "v1", hour), Body=ids.digest(identity).tobytes())
 
 
-def capture(s3: Any, *identities: str) -> str:
-    key = f"{naming.captured_hour_prefix(MODEL.name, 'v1', MODEL.endpoint_name, HOUR)}x.jsonl"
+def capture(s3: Any, *identities: str, hour: datetime = HOUR) -> str:
+    key = f"{naming.captured_hour_prefix(MODEL.name, 'v1', MODEL.endpoint_name, hour)}x.jsonl"
     records = [capture_record(ROW, "0.4", inference_id=identity) for identity in identities]
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"\n".join(records))
     return key
@@ -148,22 +149,57 @@ def test_what_the_machine_says_is_told_in_its_own_words(s3: Any) -> None:
         explainer().read({"status": "TIMED_OUT"}, found)
 
 
-def test_an_explanation_is_told_under_the_id_that_was_asked_for(s3: Any) -> None:
-    # given
-    serve(s3)
-    file(s3, "id-1")
-    capture(s3, "id-1")
+def keep_explanation(s3: Any) -> Explanation:
     features = MODEL.spec().features
     values = np.full((1, len(features)), 0.1)
     parts = Attributions(tuple(f.name for f in features), values, values, np.zeros(1), values.sum(axis=1))
     told = explanation("", features, ROW.split(","), parts)
     s3.put_object(Bucket=BUCKET, Key="attribution/x.json", Body=told.to_json())
-    output = json.dumps({"found": {"stored": "attribution/x.json"}})
+    return told
+
+
+ENDED = {"status": "SUCCEEDED", "output": json.dumps({"found": {"stored": "attribution/x.json"}})}
+
+
+def test_an_explanation_is_told_under_the_id_that_was_asked_for(s3: Any) -> None:
+    # given
+    serve(s3)
+    file(s3, "id-1")
+    capture(s3, "id-1")
+    told = keep_explanation(s3)
     # when
-    read = explainer().read({"status": "SUCCEEDED", "output": output}, explainer().find("id-1", NOW))
+    read = explainer().read(ENDED, explainer().find("id-1", NOW))
     # then
     assert read.id == "id-1"
     assert read.contributions == told.contributions
+    s3.delete_object(Bucket=BUCKET, Key="attribution/x.json")
+    with pytest.raises(ExplanationError, match="kept for a day"):
+        explainer().read(ENDED, explainer().find("id-1", NOW))
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_prints_bars_or_nothing_but_json(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    # given
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    serve(s3)
+    file(s3, "id-1", now)
+    capture(s3, "id-1", hour=now)
+    told = keep_explanation(s3)
+    monkeypatch.setattr(explain, "stack_outputs", lambda stack: OUTPUTS)
+    monkeypatch.setattr(explain, "finished", lambda execution: ENDED)
+    monkeypatch.setattr(Explainer, "start", lambda self, found, row: "execution")
+    monkeypatch.setattr(explain.console, "stderr", False)
+    # when
+    explain.run("credit-risk", "id-1", 1, as_json)
+    # then
+    printed = capsys.readouterr().out
+    if as_json:
+        assert Explanation.from_json(printed.encode()).contributions == told.contributions
+    else:
+        assert "answered by version v1" in printed
+        assert "what this row adds" in printed
 
 
 def test_rows_are_counted_from_one(capsys: pytest.CaptureFixture[str]) -> None:

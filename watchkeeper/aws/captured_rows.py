@@ -58,7 +58,7 @@ class CapturedRows:
         reader, random = RecordReader(self.spec), np.random.default_rng(SEED)
         ends = np.cumsum([item.size for _, item in objects])
         places = ((np.arange(wanted) + 0.5) * ends[-1] / wanted).astype(np.int64)
-        rows: dict[tuple[int, bytes, int], Sequence[object]] = {}
+        rows: dict[tuple[int, int, int], Sequence[object]] = {}  # by object, line and row: each is taken once
         for place, number in zip(places.tolist(), np.searchsorted(ends, places, side="right").tolist(), strict=True):
             store, item = objects[number]
             line = _line(store, item.key, place - int(ends[number]) + item.size) or _line(store, item.key, 0)
@@ -67,7 +67,7 @@ class CapturedRows:
             except RefusedError:
                 continue
             row = int(random.integers(len(inputs)))
-            rows.setdefault((number, line, row), inputs[row])
+            rows.setdefault((number, hash(line), row), inputs[row])
         return list(rows.values())
 
     def find(self, hour: Hour, identity: str) -> Place | None:

@@ -1,7 +1,7 @@
 """Counts of every hour of curated predictions, of which any window is a merge: whatever kinds of counts there are.
 
 An hour is counted anew when one of its files was written since; so nothing is remembered but what is in the bucket. Its
-rows are read once, for all the kinds that are to be counted anew.
+files are read once, for all kinds.
 """
 
 from __future__ import annotations
@@ -10,46 +10,39 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from watchkeeper.aws.curated_hours import CuratedHours, Hour, Shard
 from watchkeeper.aws.group_hours import GroupHours
 from watchkeeper.aws.outcome_hours import OutcomeHours
 from watchkeeper.aws.store import Listed
-from watchkeeper.errors import DatasetError
 from watchkeeper.outcomes import Labelled
 
+Partial: TypeAlias = Mapping[str, bytes]
+"""What was counted of some rows of an hour, by the key under which the hour's counts of that kind are kept."""
 
-class HourCounts(Protocol):
+
+class Kind(Protocol):
     """One kind of counts of the hours of a model."""
 
     def prefix(self, day: datetime) -> str:
         """Where the counts of a UTC day are kept."""
 
     def key(self, hour: Hour) -> str | None:
-        """Where those of an hour are; None while its version has no baseline that says what to count."""
+        """Where those of an hour are; None while there is nothing to count of its version."""
 
-    def observe(self, hour: Hour, rows: Labelled) -> bytes:
-        """Count the rows of an hour that has a key; DatasetError when the rows are not what the baseline's were."""
+    def observed(self, hour: Hour, rows: Labelled) -> bytes:
+        """The counts of some rows of an hour that has a key."""
 
-    def together(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
-        """The counts of an hour, of those of all its parts."""
-
-
-class Part(NamedTuple):
-    """What one kind counted in one file, or why it could not."""
-
-    kind: str
-    counts: bytes
-    refused: str = ""
+    def merged(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
+        """The counts of all these parts of such an hour together."""
 
 
 class Uncounted(NamedTuple):
-    """An hour that some kinds may not have counted as it is, with its files."""
+    """An hour that may not be counted as it is, with its files."""
 
     hour: Hour
     files: dict[Shard, Listed]
-    kinds: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -59,41 +52,35 @@ class Uncounted(NamedTuple):
 
 @dataclass(frozen=True)
 class CountedHours:
-    """The hours of a model, and the kinds of counts of them by name."""
+    """Counts the hours of one model."""
 
     hours: CuratedHours
-    kinds: Mapping[str, HourCounts]
+    kinds: tuple[Kind, ...]
 
     @classmethod
     def of(cls, hours: CuratedHours) -> CountedHours:
-        """All kinds that the model has."""
-        groups = {} if hours.spec.bias is None else {"groups": GroupHours(hours)}
-        return cls(hours, {"outcomes": OutcomeHours(hours), **groups})
+        """With all the kinds of counts that the model's monitors need."""
+        return cls(hours, (OutcomeHours(hours), *([] if hours.spec.bias is None else [GroupHours(hours)])))
 
     def to_count(self) -> Iterator[Uncounted]:
-        """The hours that were written since they were counted, and whose versions have a baseline to count by."""
+        """The hours that were written since they were counted, as far as there is anything to count of them."""
         for day in self.hours.days:
             filed: defaultdict[Hour, dict[Shard, Listed]] = defaultdict(dict)
             for shard, item in self.hours.filed(day):
                 filed[shard.hour][shard] = item
-            listed = (item for kind in self.kinds.values() for item in self.hours.store.listed(kind.prefix(day)))
-            counted = {item.key: item.modified for item in listed} if filed else {}
+            prefixes = [kind.prefix(day) for kind in self.kinds] if filed else []
+            counted = {item.key: item.modified for prefix in prefixes for item in self.hours.store.listed(prefix)}
             for hour, files in filed.items():
                 written = max(item.modified for item in files.values())
-                keys = {name: key for name, kind in self.kinds.items() if (key := kind.key(hour)) is not None}
-                stale = [name for name, key in keys.items() if key not in counted or counted[key] <= written]
-                if stale:
-                    yield Uncounted(hour, files, tuple(stale))
+                if any(key not in counted or counted[key] <= written for _, key in self._counted(hour)):
+                    yield Uncounted(hour, files)
 
-    def count(self, uncounted: Uncounted) -> dict[str, str]:
-        """Count an hour, one file after the other; why kinds refused its rows, by where their counts would be."""
-        refused: dict[str, str] = {}
+    def count(self, uncounted: Uncounted) -> None:
+        """Count an hour, one file after the other."""
         again: Uncounted | None = uncounted
         while again is not None:
-            parts = (part for shard in again.files for part in self.observed(shard, again.kinds))
-            refused = self.keep(again.hour, parts)
+            self.keep(again.hour, map(self.observed, again.files))
             again = self.written_since(again)
-        return refused
 
     def written_since(self, counted: Uncounted) -> Uncounted | None:
         """An hour whose files were written while it was counted, as they are now; None if none was.
@@ -102,29 +89,25 @@ class CountedHours:
         """
         filed = self.hours.filed(counted.hour.start)
         latest = {shard: item for shard, item in filed if shard.hour == counted.hour}
-        return None if latest == counted.files else counted._replace(files=latest)
+        return None if latest == counted.files else Uncounted(counted.hour, latest)
 
-    def observed(self, shard: Shard, kinds: Iterable[str]) -> Iterator[Part]:
-        """What each of these kinds counts in one file; nothing when it has gone."""
+    def observed(self, shard: Shard) -> Partial:
+        """What there is to count of the rows in one file; nothing of a file that has gone."""
         predictions = self.hours.read(shard)
         if predictions is None:
-            return
+            return {}
         rows = predictions.labelled()
-        for name in kinds:
-            try:
-                yield Part(name, self.kinds[name].observe(shard.hour, rows))
-            except DatasetError as error:
-                yield Part(name, b"", str(error))
+        return {key: kind.observed(shard.hour, rows) for kind, key in self._counted(shard.hour)}
 
-    def keep(self, hour: Hour, parts: Iterable[Part]) -> dict[str, str]:
-        """Keep the counts of an hour, of which these are all parts; a kind that refused some of them keeps nothing."""
-        counts: defaultdict[str, list[bytes]] = defaultdict(list)
-        refused: dict[str, str] = {}
-        for part in parts:
-            counts[part.kind].append(part.counts)
-            if part.refused:
-                refused[part.kind] = part.refused
-        keys = {name: self.kinds[name].key(hour) or "" for name in counts}
-        for name in counts.keys() - refused:
-            self.hours.store.put(keys[name], self.kinds[name].together(hour, counts[name]))
-        return {keys[name]: reason for name, reason in refused.items()}
+    def keep(self, hour: Hour, parts: Iterable[Partial]) -> None:
+        """Keep the counts of an hour, of which these are all parts."""
+        found = list(parts)
+        for kind, key in self._counted(hour):
+            self.hours.store.put(key, kind.merged(hour, (part[key] for part in found if key in part)))
+
+    def _counted(self, hour: Hour) -> Iterator[tuple[Kind, str]]:
+        """The kinds of counts that an hour has, each with the key of them."""
+        for kind in self.kinds:
+            key = kind.key(hour)
+            if key is not None:
+                yield kind, key

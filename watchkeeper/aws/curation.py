@@ -60,7 +60,6 @@ class Outcome:
     ----------
     left : what is left over for Spark, and why
     filed, joined, counted : hours that were filed anew, in which labels were new, and that were counted anew
-    refused : why rows of an hour could not be counted, by where their counts would be
     accounts : of the files of labels that were read, by key
     faults : labels that cannot be used, of files that were not read before
     misplaced : folders of labels that are not read
@@ -72,7 +71,6 @@ class Outcome:
     filed: set[Hour] = field(default_factory=set)
     joined: set[Hour] = field(default_factory=set)
     counted: set[Hour] = field(default_factory=set)
-    refused: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     misplaced: list[str] = field(default_factory=list)
@@ -150,7 +148,7 @@ class _Run:
             self.outcome.left.append(f"{len(found)} hours to count have {size} bytes")
             return
         for each in found:
-            self.outcome.refused |= counted.count(each)
+            counted.count(each)
             self.outcome.counted.add(each.hour)
 
     def _join_files(self, some: Iterable[Unsettled]) -> None:

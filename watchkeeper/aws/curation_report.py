@@ -22,7 +22,6 @@ class Report:
     files : files of labels that were read
     problems : why files cannot be read, by key
     misfits : how many labels speak of rows that their requests have not, by file
-    refused : why rows of an hour could not be counted, by where their counts would be
     faults, places : how many labels cannot be used, by reason, and the places of the first few
     """
 
@@ -39,7 +38,6 @@ class Report:
     faults: Mapping[str, int] = field(default_factory=dict)
     places: Mapping[str, list[str]] = field(default_factory=dict)
     misplaced: list[str] = field(default_factory=list)
-    refused: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, outcome: Outcome) -> Report:
@@ -59,7 +57,6 @@ class Report:
             faults={fault.value: count for fault, count in outcome.faults.counts.items()},
             places={fault.value: places for fault, places in outcome.faults.places.items()},
             misplaced=outcome.misplaced[:FIRST],
-            refused=dict(islice(outcome.refused.items(), FIRST)),
         )
 
     def to_event(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Every hour of curated predictions by groups of people: counts of which any window is a merge."""
+"""Every hour of curated predictions by groups of people: counts of which any window is a merge.
+
+`watchkeeper.aws.counted_hours` counts them.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from datetime import datetime
 
 from watchkeeper import naming
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
-from watchkeeper.bias import GroupBaseline, GroupCounts, merge_all, observe
+from watchkeeper.bias import GroupBaseline, GroupBinning, GroupCounts, merge_all, observe
 from watchkeeper.outcomes import Labelled
+from watchkeeper.spec import Kind
 
 
 @dataclass(frozen=True)
 class GroupHours:
-    """The hours of one model by groups, as a kind of counts: see `counted_hours.HourCounts`."""
+    """The hours of one model by groups of people."""
 
     hours: CuratedHours
     _baselines: dict[str, GroupBaseline | None] = field(default_factory=dict)
@@ -31,29 +35,40 @@ class GroupHours:
             self._baselines[version] = None if stored is None else GroupBaseline.from_json(stored)
         return self._baselines[version]
 
+    # --- as a kind of counts --------------------------------------------------------------------------------------
+
     def prefix(self, day: datetime) -> str:
         """Where the counts of a UTC day are kept."""
         return naming.groups_prefix(self.hours.spec.name, day)
 
     def key(self, hour: Hour) -> str | None:
-        """Where those of an hour are; None while its version has no baseline."""
+        """Where those of an hour are; None while its version has no baseline, or one of features as they were once."""
         baseline = self.baseline(hour.version)
-        return None if baseline is None else self._key(baseline, hour)
+        return self._key(baseline, hour) if baseline is not None and self._has(baseline.binning) else None
 
-    def observe(self, hour: Hour, rows: Labelled) -> bytes:
-        """Count the rows of an hour that has a key; DatasetError when an attribute is not what it was."""
-        return observe(self._known(hour).binning, rows).to_json()
+    def observed(self, hour: Hour, rows: Labelled) -> bytes:
+        """The counts of some rows of an hour that has a key."""
+        return observe(self._binning(hour), rows).to_json()
 
-    def together(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
-        """Merge the counts of all its parts."""
-        binning = self._known(hour).binning
+    def merged(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
+        """The counts of all these parts together."""
+        binning = self._binning(hour)
         read = (GroupCounts.from_json(part, binning) for part in parts)
         return merge_all(read, GroupCounts.empty(binning)).to_json()
 
-    def _known(self, hour: Hour) -> GroupBaseline:
+    def _has(self, binning: GroupBinning) -> bool:
+        """Whether the model's file still has the features that groups were made of, each of the same kind."""
+        kinds = {feature.name: feature.kind for feature in self.hours.spec.profiled_features}
+        needed = (*binning.attributes, *([] if binning.stratum is None else [binning.stratum]))
+        return all(
+            kinds.get(each.name) in ((Kind.NUMBER, Kind.INTEGER) if each.levels is None else (Kind.CATEGORY,))
+            for each in needed
+        )
+
+    def _binning(self, hour: Hour) -> GroupBinning:
         baseline = self.baseline(hour.version)
-        assert baseline is not None  # or there would be no key
-        return baseline
+        assert baseline is not None  # or the hour would have no key
+        return baseline.binning
 
     def _key(self, baseline: GroupBaseline, hour: Hour) -> str:
         return naming.groups_key(self.hours.spec.name, hour.version, baseline.binning.id, hour.start)

@@ -37,13 +37,13 @@ def known(store: Store, spec: ModelSpec, version: str, package: Package | None, 
     importance = _importance(store, spec, version)
     return Facts(
         spec=spec,
-        bias=_fairness(store, spec, version),
         version=version,
         written=now,
         package=package,
         lineage=None if lineage is None else Lineage.from_json(lineage),
         performance=None if outcomes is None else measure(outcomes),
         segments=() if outcomes is None else weakest(outcomes, CompareSettings()),
+        bias=_fairness(store, spec, version),
         importance=() if importance is None else importance.ranking(),
     )
 

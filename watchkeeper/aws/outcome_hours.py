@@ -1,4 +1,7 @@
-"""The outcomes of every hour of curated predictions: counts of which any window is a merge."""
+"""The outcomes of every hour of curated predictions: counts of which any window is a merge.
+
+`watchkeeper.aws.counted_hours` counts them.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from datetime import datetime
 
 from watchkeeper import naming
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
-from watchkeeper.outcomes import Labelled, OutcomeBaseline, Outcomes, merge_all, observe
+from watchkeeper.outcomes import Labelled, OutcomeBaseline, OutcomeBinning, Outcomes, merge_all, observe
 
 
 @dataclass(frozen=True)
 class OutcomeHours:
-    """The outcomes of the hours of one model, as a kind of counts: see `counted_hours.HourCounts`."""
+    """The outcomes of the hours of one model."""
 
     hours: CuratedHours
     _baselines: dict[str, OutcomeBaseline | None] = field(default_factory=dict)
@@ -34,6 +37,8 @@ class OutcomeHours:
             self._baselines[version] = None if stored is None else OutcomeBaseline.from_json(stored)
         return self._baselines[version]
 
+    # --- as a kind of counts --------------------------------------------------------------------------------------
+
     def prefix(self, day: datetime) -> str:
         """Where the outcomes of a UTC day are kept."""
         return naming.outcomes_prefix(self.hours.spec.name, day)
@@ -43,19 +48,19 @@ class OutcomeHours:
         baseline = self.baseline(hour.version)
         return None if baseline is None else self._key(baseline, hour)
 
-    def observe(self, hour: Hour, rows: Labelled) -> bytes:
-        """Count the rows of an hour that has a key."""
-        return observe(self._known(hour).binning, rows).to_json()
+    def observed(self, hour: Hour, rows: Labelled) -> bytes:
+        """The outcomes of some rows of an hour that has a key."""
+        return observe(self._binning(hour), rows).to_json()
 
-    def together(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
-        """Merge the counts of all its parts."""
-        binning = self._known(hour).binning
+    def merged(self, hour: Hour, parts: Iterable[bytes]) -> bytes:
+        """The outcomes of all these parts together."""
+        binning = self._binning(hour)
         return merge_all((Outcomes.from_json(part, binning) for part in parts), Outcomes.empty(binning)).to_json()
 
-    def _known(self, hour: Hour) -> OutcomeBaseline:
+    def _binning(self, hour: Hour) -> OutcomeBinning:
         baseline = self.baseline(hour.version)
-        assert baseline is not None  # or there would be no key
-        return baseline
+        assert baseline is not None  # or the hour would have no key
+        return baseline.binning
 
     def _key(self, baseline: OutcomeBaseline, hour: Hour) -> str:
         return naming.outcomes_key(self.hours.spec.name, hour.version, baseline.binning.id, hour.start)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from watchkeeper import ids
 from watchkeeper.capture import Block
 from watchkeeper.ids import Ids
-from watchkeeper.labels.table import UNLABELLED, Labels, Truth, truths
+from watchkeeper.labels.table import UNLABELLED, Labels, Truth, rows_of, truths
 from watchkeeper.outcomes import Labelled
 from watchkeeper.spec import Task
 from watchkeeper.table import CategoryColumn, Column, NumberColumn, concatenate, taken
@@ -90,8 +90,10 @@ class Predictions:
         names, places = whole.ids[first], whole.places[first]
         kept = np.ones(len(first), bool)
         kept[1:] = (names[1:] != names[:-1]) | (places[1:] != places[:-1])
-        labelled, rows = whole.taken(newest[kept]), whole.taken(first[kept])
-        return replace(rows, truth=labelled.truth, collected=labelled.collected, orders=labelled.orders)
+        labelled = newest[kept]
+        truth = rows_of(whole.truth, labelled)
+        rows = whole.taken(first[kept])
+        return replace(rows, truth=truth, collected=whole.collected[labelled], orders=whole.orders[labelled])
 
     @classmethod
     def _concatenated(cls, parts: Sequence[Predictions]) -> Predictions:

@@ -191,6 +191,6 @@ def _cells(binning: OutcomeBinning, design: Design) -> Integers:
 def _check(rows: int, settings: FitSettings, what: str) -> None:
     if rows < settings.minimum_rows:
         raise DatasetError(
-            f"{rows} of the baseline's rows have both {what}, and performance is estimated without labels from "
-            f"{settings.minimum_rows} on: judge the version on a larger holdout."
+            f"{rows} of the baseline's rows have both {what}, and it takes {settings.minimum_rows} to estimate "
+            "performance without labels: judge the version on more such rows."
         )

@@ -83,7 +83,7 @@ class EstimateFindings:
     def summary(self) -> str:
         """In words."""
         if self.verdict is EstimateVerdict.INSUFFICIENT_DATA:
-            return f"{self.rows:,} row(s) are too few to estimate performance from."
+            return f"Of {self.rows:,} row(s) too few have a score or a predicted value to estimate performance from."
         if self.verdict is EstimateVerdict.UNSUPPORTED:
             return "The estimate of performance must not be trusted: " + "; ".join(self.warnings) + "."
         if self.verdict is EstimateVerdict.WORSE:
