@@ -169,6 +169,13 @@ def category_column(raw: Sequence[object]) -> CategoryColumn:
     return CategoryColumn.of(values, invalid)
 
 
+def column_type(kind: Kind) -> type[Column]:
+    """As what the values of a feature of that kind are held."""
+    if kind is Kind.CATEGORY:
+        return CategoryColumn
+    return TimeColumn if kind is Kind.TIMESTAMP else NumberColumn
+
+
 def concatenate(parts: Iterable[Column]) -> Column:
     """One column out of several of one kind.
 

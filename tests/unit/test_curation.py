@@ -26,6 +26,7 @@ from watchkeeper.capture import CaptureReader
 from watchkeeper.curated import Stager, from_parquet
 from watchkeeper.labels import Fault, LabelReader
 from watchkeeper.outcomes import OutcomeBaseline, OutcomeBinning, Outcomes, observe
+from watchkeeper.spec import Feature, Kind
 
 SPEC = model_spec()
 NINE = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -429,6 +430,25 @@ def test_groups_of_a_feature_that_the_file_no_longer_has_are_not_counted(store: 
         naming.outcomes_key("credit", "v1", baseline.binning.id, NINE)
     }
     assert GroupHours(hours).parts(people, [NINE]) == []
+
+
+def test_outcomes_of_a_version_that_took_other_features_are_not_counted_and_nothing_else_stops(store: Store):
+    # given two versions, of which one was judged when the model still had a race
+    stage(store, "a", "b")
+    stage(store, "c", version="v2")
+    tell(store, label_record("a", "1"), label_record("b", "0"), label_record("c", "0"))
+    run(store)
+    judged(store, "v2")
+    filed = CuratedHours(store, SPEC, NINE, HORIZON).read(Shard(Hour(NINE, "v1")))
+    assert filed is not None
+    rows = filed.labelled()
+    rows = replace(rows, features={**rows.features, "race": rows.features["home"]})
+    once = replace(SPEC, features=(*SPEC.features, Feature("race", Kind.CATEGORY)))
+    baseline = OutcomeBaseline("v1", observe(OutcomeBinning.fit(once, rows), rows))
+    store.put(naming.outcome_baseline_key("credit", "v1"), baseline.to_json())
+
+    # then
+    assert run(store).counted == {Hour(NINE, "v2")}
 
 
 def grouped(store: Store, attribute: str) -> GroupBaseline:

@@ -44,9 +44,10 @@ class OutcomeHours:
         return naming.outcomes_prefix(self.hours.spec.name, day)
 
     def key(self, hour: Hour) -> str | None:
-        """Where those of an hour are; None while its version has no baseline."""
+        """Where those of an hour are; None while its version has no baseline, or one of features as they were once."""
         baseline = self.baseline(hour.version)
-        return None if baseline is None else self._key(baseline, hour)
+        fits = baseline is not None and baseline.binning.fits(self.hours.spec)
+        return self._key(baseline, hour) if baseline is not None and fits else None
 
     def observed(self, hour: Hour, rows: Labelled) -> bytes:
         """The outcomes of some rows of an hour that has a key."""

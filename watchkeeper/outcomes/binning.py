@@ -22,6 +22,7 @@ from watchkeeper.outcomes.rows import Labelled
 from watchkeeper.outcomes.scored import KINDS, NO, YES, Scored
 from watchkeeper.outcomes.segments import Segments
 from watchkeeper.spec import ModelSpec, Task
+from watchkeeper.table import column_type
 
 FORMAT = 1
 _Part = TypeVar("_Part")
@@ -43,6 +44,12 @@ class OutcomeBinning:
     calibration: Calibration | None = None
     errors: ErrorBinning | None = None
     classes: ClassBinning | None = None
+
+    def fits(self, spec: ModelSpec) -> bool:
+        """Whether the model still has all features that have cells, each of a kind that is held alike."""
+        held = {feature.name: column_type(feature.kind) for feature in spec.profiled_features}
+        cells = {name: each.takes for name, each in self.segments.partitions.items() if name != PREDICTED_VALUE}
+        return all(held.get(name) is takes for name, takes in cells.items())
 
     @classmethod
     def fit(cls, spec: ModelSpec, rows: Labelled) -> OutcomeBinning:
