@@ -8,7 +8,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infra.alarms import Alarms, ModelMetrics, Watched
+from infra.alarm_definitions import Watched
+from infra.alarms import Alarms
+from infra.model_metrics import ModelMetrics
 from infra.shared import ModelContext
 from watchkeeper.naming import Metric
 

@@ -9,7 +9,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from infra.alarms import Alarms, Watched
+from infra.alarm_definitions import Watched
+from infra.alarms import Alarms
 from infra.attachment import Attachment
 from infra.attribution import Attribution
 from infra.bias import Bias

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.alarms import Definition
+from infra.alarm_definitions import Definition
 from tests.infra.conftest import MODEL, Assembly, Synthesizer, Template, listed, machines, of_type, only, text
 from watchkeeper import naming
 from watchkeeper.errors import ConfigError
