@@ -109,7 +109,8 @@ def test_spark_files_joins_and_counts_as_the_function_does(s3, run_job):
         store.put(key, data)
 
     # when a function may not file the large hour, and Spark does what it leaves
-    limit = Allowance(hour_bytes=sum(item.size for item in store.listed("staged/") if f"/{LARGE:%H}/" in item.key) - 1)
+    staged = store.listed(f"{naming.staged_prefix('credit', LARGE)}{LARGE:%H}/")
+    limit = Allowance(hour_bytes=sum(item.size for item in staged) - 1)
     assert run(store, limit).left
     spark = run_job(SPEC)
     options = {"BUCKET": BUCKET, "AT": NOW.isoformat(), "MOST_BYTES": str(limit.hour_bytes), "LABELS_AT_ONCE": "100"}
