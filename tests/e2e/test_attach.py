@@ -115,7 +115,7 @@ def test_drift_is_told_and_retraining_rolls_version_2_out_behind_a_canary(stage:
     story.live_on(stage, SCRIPT)
     story.retrain(stage, SCRIPT)
     # then
-    (message,) = [m for m in stage.messages("alarm") if "drift" in m["detail"]["subject"]]
+    (message,) = [m for m in stage.messages("alarm") if ": drift in" in m["detail"]["subject"]]
     assert "income" in message["detail"]["subject"] + message["detail"]["body"]
     assert stage.serving_version() == "v2"
     assert stage.alarm_state(AlarmKind.DRIFT) == "OK"

@@ -65,7 +65,7 @@ def test_drift_raises_the_alarm_and_one_message_that_names_the_features(stage: S
     # when
     story.drift(stage, SCRIPT)
     # then
-    (message,) = [m for m in stage.messages("alarm") if "drift" in m["detail"]["subject"]]
+    (message,) = [m for m in stage.messages("alarm") if ": drift in" in m["detail"]["subject"]]
     assert "income" in message["detail"]["subject"] + message["detail"]["body"]
     assert "of what moves predictions)" in " ".join(message["detail"]["body"].split())
     assert stage.serving_version() == "v1"
