@@ -164,9 +164,9 @@ def test_a_window_too_large_for_a_function_is_put_together_by_spark_and_looked_a
 def test_an_hour_too_large_for_a_function_is_filed_joined_and_counted_by_spark(stage: Stage) -> None:
     # given an hour of captures, one of them with a label
     asked = [record(good_row(stage)) for _ in range(20)]
-    put_capture(stage, b"\n".join(asked), hours_late=5)
+    capture = put_capture(stage, b"\n".join(asked), hours_late=5)
     stage.cloud.advance(timedelta(minutes=2))
-    at, hour = stage.cloud.now(), stage.cloud.now() - timedelta(hours=5)
+    at, hour = stage.cloud.now(), naming.parse_capture_key(stage.model.name, capture).hour
     folder = f"{naming.predictions_prefix(stage.model.name, hour)}hr={hour:%H}/"
     event = {"eventMetadata": {"eventId": json.loads(asked[0])["eventMetadata"]["eventId"]}, "eventVersion": "0"}
     truth = {"groundTruthData": {"data": "1", "encoding": "CSV"}} | event
