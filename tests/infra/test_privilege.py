@@ -111,7 +111,7 @@ def test_a_wildcard_without_a_reason_is_refused() -> None:
     # then
     for actions, resources in ((["s3:Get*"], ["arn:aws:s3:::b"]), (["s3:GetObject"], ["arn:aws:s3:::b/*"])):
         with pytest.raises(ValueError, match="wildcard"):
-            grants.allow(None, actions, resources)  # type: ignore[arg-type]
+            grants.allow(None, actions, resources)  # type: ignore[arg-type]  # refused before the role is used
 
 
 def test_only_the_acting_parts_may_change_what_is_served(shipped: Assembly) -> None:

@@ -79,7 +79,7 @@ def test_a_prediction_is_found_by_its_id_and_asked_about_without_naming_it(s3: A
     file(s3, "Ada-17")
     key = capture(s3, "other", "Ada-17")
     machines = Machines()
-    asking = Explainer(MODEL, OUTPUTS, lambda name: machines if name == "stepfunctions" else boto3.client(name))  # type: ignore[call-overload]
+    asking = Explainer(MODEL, OUTPUTS, lambda name: machines if name == "stepfunctions" else boto3.client(name))  # type: ignore[call-overload]  # typed for literal names only
     # when
     found = asking.find("Ada-17", NOW)
     asking.start(found, row=1)

@@ -115,7 +115,8 @@ def test_everything_that_is_known_is_in_the_card() -> None:
         "Against the version before",
     ]
     metrics = {each["name"]: each for each in evaluations["Performance"]["metric_groups"][0]["metric_data"]}
-    assert metrics["roc_auc"]["value"] == pytest.approx(whole.performance["roc_auc"].value)  # type: ignore[index]  # it is there
+    assert whole.performance is not None
+    assert metrics["roc_auc"]["value"] == pytest.approx(whole.performance["roc_auc"].value)
     assert "95% interval" in metrics["roc_auc"]["notes"]
 
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from watchkeeper import naming
 from watchkeeper.attribution import Importance, RequestSample
+from watchkeeper.aws.packages import described, found_by
 from watchkeeper.aws.store import Store
 from watchkeeper.bias import GroupBaseline, Row, bias_settings, examine, table
 from watchkeeper.card import Facts, Package
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
 STATUS = {"Approved": "Approved", "Rejected": "Archived"}
 """A card's status, by the approval of its version; PendingReview otherwise."""
-_UNKNOWN = ("ResourceNotFound", "ValidationException", "ValidationError")
-_OUR_OWN = ("sagemaker_",)
+_SAGEMAKERS_OWN = "sagemaker_"
 """Beginning of the hyperparameters that are SageMaker's, not the script's."""
 
 
@@ -73,13 +71,13 @@ def describe(client: SageMakerClient, packages: str, jobs: str, version: str) ->
     packages : beginning of the ARNs of the model's packages
     jobs : beginning of the ARNs of the model's training jobs
     """
-    found = _found(client.describe_model_package, ModelPackageName=f"{packages}/{version.removeprefix('v')}")
+    found = described(client, packages, version)
     if found is None:
         return None
     container: Mapping[str, Any] = next(iter(found.get("InferenceSpecification", {}).get("Containers", ())), {})
     run = found.get("CustomerMetadataProperties", {}).get("run", "")
     name = f"{jobs.rpartition('/')[2]}{run}"
-    job = _found(client.describe_training_job, TrainingJobName=name) if run else None
+    job = found_by(client.describe_training_job, TrainingJobName=name) if run else None
     settings = {} if job is None else job.get("HyperParameters", {})
     return Package(
         arn=found["ModelPackageArn"],
@@ -89,7 +87,7 @@ def describe(client: SageMakerClient, packages: str, jobs: str, version: str) ->
         artefact=container.get("ModelDataUrl", ""),
         training_job="" if job is None else job["TrainingJobArn"],
         hyperparameters=tuple(
-            (key, value.strip('"')) for key, value in sorted(settings.items()) if not key.startswith(_OUR_OWN)
+            (key, value.strip('"')) for key, value in sorted(settings.items()) if not key.startswith(_SAGEMAKERS_OWN)
         ),
     )
 
@@ -97,7 +95,7 @@ def describe(client: SageMakerClient, packages: str, jobs: str, version: str) ->
 def publish(client: SageMakerClient, name: str, content: bytes, package: Package | None) -> None:
     """Have SageMaker show the card, as a new version of it where there is one."""
     status = STATUS.get(package.approval if package else "", "PendingReview")
-    shown = _found(client.describe_model_card, ModelCardName=name)
+    shown = found_by(client.describe_model_card, ModelCardName=name)
     if shown is None:
         try:
             client.create_model_card(ModelCardName=name, Content=content.decode(), ModelCardStatus=status)  # type: ignore[arg-type]  # one of the literals
@@ -107,13 +105,3 @@ def publish(client: SageMakerClient, name: str, content: bytes, package: Package
     client.update_model_card(ModelCardName=name, Content=content.decode())
     if shown["ModelCardStatus"] != status:  # SageMaker takes content and status in calls of their own
         client.update_model_card(ModelCardName=name, ModelCardStatus=status)  # type: ignore[arg-type]  # the same
-
-
-def _found(call: Any, **names: str) -> dict[str, Any] | None:
-    try:
-        answer: dict[str, Any] = call(**names)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _UNKNOWN:
-            return None
-        raise
-    return answer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 APPROVED = "Approved"
+_UNKNOWN = ("ResourceNotFound", "ValidationException", "ValidationError")
+"""Codes with which SageMaker says that there is no such thing; of packages and jobs it is the validation's."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,33 @@ class Package:
 
 
 def find_package(client: SageMakerClient, packages: str, version: str) -> Package | None:
-    """The package of a version, or None when there is none.
-
-    Described by its ARN (`packages` is the beginning that those of a group share), for listing cannot be granted for
-    one group alone.
-    """
-    arn = f"{packages}/{version.removeprefix('v')}"
-    try:
-        found = client.describe_model_package(ModelPackageName=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("ValidationException", "ValidationError", "ResourceNotFound"):
-            return None
-        raise
+    """The package of a version, or None when there is none; `packages` as for `described`."""
+    found = described(client, packages, version)
+    if found is None:
+        return None
     return Package(
         arn=found["ModelPackageArn"],
         version=version,
         approval=found.get("ModelApprovalStatus", "PendingManualApproval"),
         created=found["CreationTime"],
     )
+
+
+def described(client: SageMakerClient, packages: str, version: str) -> dict[str, Any] | None:
+    """What SageMaker says of the package of a version, or None when there is none.
+
+    Described by its ARN (`packages` is the beginning that those of a group share), for listing cannot be granted for
+    one group alone.
+    """
+    return found_by(client.describe_model_package, ModelPackageName=f"{packages}/{version.removeprefix('v')}")
+
+
+def found_by(describe: Callable[..., Any], **names: str) -> dict[str, Any] | None:
+    """What a call that describes something answers, or None when SageMaker knows nothing of that name."""
+    try:
+        answer: dict[str, Any] = describe(**names)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _UNKNOWN:
+            return None
+        raise
+    return answer
