@@ -13,7 +13,6 @@ from watchkeeper import naming
 from watchkeeper.aws.curated_hours import CuratedHours, Hour
 from watchkeeper.bias import GroupBaseline, GroupBinning, GroupCounts, merge_all, observe
 from watchkeeper.outcomes import Labelled
-from watchkeeper.spec import Kind
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class GroupHours:
     def key(self, hour: Hour) -> str | None:
         """Where those of an hour are; None while its version has no baseline, or one of features as they were once."""
         baseline = self.baseline(hour.version)
-        return self._key(baseline, hour) if baseline is not None and self._has(baseline.binning) else None
+        return self._key(baseline, hour) if baseline is not None and baseline.binning.fits(self.hours.spec) else None
 
     def observed(self, hour: Hour, rows: Labelled) -> bytes:
         """The counts of some rows of an hour that has a key."""
@@ -55,15 +54,6 @@ class GroupHours:
         binning = self._binning(hour)
         read = (GroupCounts.from_json(part, binning) for part in parts)
         return merge_all(read, GroupCounts.empty(binning)).to_json()
-
-    def _has(self, binning: GroupBinning) -> bool:
-        """Whether the model's file still has the features that groups were made of, each of the same kind."""
-        kinds = {feature.name: feature.kind for feature in self.hours.spec.profiled_features}
-        needed = (*binning.attributes, *([] if binning.stratum is None else [binning.stratum]))
-        return all(
-            kinds.get(each.name) in ((Kind.NUMBER, Kind.INTEGER) if each.levels is None else (Kind.CATEGORY,))
-            for each in needed
-        )
 
     def _binning(self, hour: Hour) -> GroupBinning:
         baseline = self.baseline(hour.version)

@@ -17,6 +17,7 @@ from watchkeeper.bias.facet import BETWEEN, Facet
 from watchkeeper.bias.positive import BINARY, Positive
 from watchkeeper.errors import BaselineError, ConfigError
 from watchkeeper.outcomes.rows import Labelled
+from watchkeeper.spec import Kind, ModelSpec
 
 FORMAT = 1
 OUTCOMES = 3
@@ -77,6 +78,15 @@ class GroupBinning:
     facets: tuple[Facet, ...]
     stratum: Attribute | None
     positive: Positive
+
+    def fits(self, spec: ModelSpec) -> bool:
+        """Whether the model still has all features that groups are made of, each of the same kind."""
+        kinds = {feature.name: feature.kind for feature in spec.profiled_features}
+        needed = (*self.attributes, *([] if self.stratum is None else [self.stratum]))
+        return all(
+            kinds.get(each.name) in ((Kind.NUMBER, Kind.INTEGER) if each.levels is None else (Kind.CATEGORY,))
+            for each in needed
+        )
 
     @classmethod
     def fit(cls, settings: GroupSettings, baseline: Labelled) -> GroupBinning:
