@@ -5,6 +5,10 @@ The job runs the user's code, so what it hands over is read with care: it must b
 
 from __future__ import annotations
 
+import gzip
+import io
+import tarfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +22,8 @@ FORMAT = 1
 FILE = "outcome.json"
 """Its name in what the job leaves."""
 LONGEST_REASON = 600
+LARGEST = 64 * 2**20
+"""Bytes of what the job leaves that are read: some ten times what is ever written."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,29 @@ class ExactOutcome:
         )
 
     @classmethod
+    def from_archive(cls, archive: bytes, features: tuple[str, ...], rows: int) -> ExactOutcome:
+        """Read what the job left: a `.tar.gz` with the outcome's file.
+
+        Raises
+        ------
+        ExplanationError
+            It is none, is too large, or holds no such outcome.
+        """
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(archive)) as packed:
+                content = packed.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise ValueError(f"it holds more than {LARGEST:,} bytes")
+            with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as files:
+                file = files.extractfile(FILE)
+                if file is None:
+                    raise ValueError(f"{FILE} is no file")
+                text = file.read()
+        except (OSError, EOFError, zlib.error, tarfile.TarError, KeyError, ValueError) as error:
+            raise _unreadable(error) from error
+        return cls.from_json(text, features, rows)
+
+    @classmethod
     def from_json(cls, text: bytes, features: tuple[str, ...], rows: int) -> ExactOutcome:
         """Read what `to_json` wrote, of so many rows of these features.
 
@@ -56,7 +85,9 @@ class ExactOutcome:
             if document["format"] != FORMAT:
                 raise ValueError(f"its format is not {FORMAT}")
             if "refused" in document:
-                return cls(refused=str(document["refused"])[:LONGEST_REASON])
+                if not (reason := str(document["refused"])[:LONGEST_REASON].strip()):
+                    raise ValueError("it refuses without a reason")
+                return cls(refused=reason)
             if tuple(document["features"]) != features:
                 raise ValueError("it is of other features")
             shapes = {"values": (rows, len(features)), "base": (rows,), "predictions": (rows,)}
@@ -66,10 +97,7 @@ class ExactOutcome:
                     raise ValueError(f"its {name} are not {shape} finite numbers")
             scale = Scale(document["scale"])
         except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise ExplanationError(
-                f"The job that explains exactly left no outcome that can be read ({error!r}): see its log, and what "
-                "explain_fn returns."
-            ) from error
+            raise _unreadable(error) from error
         found = Attributions(
             features=features,
             values=numbers["values"],
@@ -80,3 +108,10 @@ class ExactOutcome:
             method=AttributionMethod.EXACT,
         )
         return cls(found=found)
+
+
+def _unreadable(error: Exception) -> ExplanationError:
+    return ExplanationError(
+        f"The job that explains exactly left no outcome that can be read ({error!r}): see its log, and what explain_fn "
+        "returns."
+    )
