@@ -129,7 +129,7 @@ class Attribution(Section):
     )
     every: Every = timedelta(days=1)
     window: Window = timedelta(hours=24)
-    rows: int = Field(200, ge=50, le=250, description="Rows explained in each look.")
+    rows: int = Field(200, ge=50, le=250, description="Rows sampled in each look.")
     requests: int = Field(
         200_000, ge=1000, le=2_000_000, description="Rows that the model may be asked in each look, by batch transform."
     )
