@@ -5,7 +5,8 @@ fitted it; and as a training job, for that has a role of its own, which can reac
 runs the user's `inference.py`.
 
 Channels: `model` holds the version's `model.tar.gz`, `question` what is to be found out. Which model it is, is said by
-the package `watchkeeper_model` beside this file. Whatever the user's code raises ends the job, with that as its reason.
+the package `watchkeeper_model` beside this file. Whatever the user's code raises ends the job. The log has all of it,
+the reason that is handed on its kind and place alone: reasons are kept, and an error may quote a row.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import sys
 import tarfile
 import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -84,5 +86,18 @@ def _file(channel: str, name: str) -> Path:
     return path
 
 
+def place(error: Exception) -> str:
+    """What was raised and where, in the user's script if that was called, without what it said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    name = f"{PROGRAM}.py"
+    frame = next((frame for frame in reversed(frames) if Path(frame.filename).name == name), frames[-1])
+    missing = f" ({error.name})" if isinstance(error, ImportError) and error.name else ""
+    return f"{type(error).__name__}{missing} in {frame.name} ({Path(frame.filename).name}, line {frame.lineno})"
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Exception as error:
+        traceback.print_exc(file=sys.stdout)
+        sys.exit(place(error))

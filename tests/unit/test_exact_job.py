@@ -155,20 +155,25 @@ def test_a_refusal_is_an_outcome_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("change", "reason"),
     [
-        (SCRIPT.replace('return joblib.load(folder + "/model.joblib")', 'raise OSError("no such model")'), "no such"),
-        ("import a_library_that_is_missing", "a_library_that_is_missing"),
+        (('joblib.load(folder + "/model.joblib")', "int('Ada')"), "ValueError in model_fn (inference.py, line 5)"),
+        (("return model, rows", "return {}['Ada']"), "KeyError in explain_fn (inference.py, line 23)"),
+        (("names=", "nonsense="), "TypeError in input_fn (inference.py, line 10)"),
+        (("import io", "import ada"), "ModuleNotFoundError (ada) in <module> (inference.py, line 2)"),
     ],
 )
-def test_what_the_users_code_raises_ends_the_job_with_that_as_its_reason(
-    tmp_path: Path, script: str, said: str
+def test_what_the_users_code_raises_ends_the_job_and_is_told_without_what_it_quotes(
+    tmp_path: Path, change: tuple[str, str], reason: str
 ) -> None:
+    # given
+    assert change[0] in SCRIPT
+    model = LogisticRegression().fit(TABLE, TRUTH)
     # when
-    done = run(tmp_path, SPEC, artefact(None, script), question(5))
+    done = run(tmp_path, SPEC, artefact(model, SCRIPT.replace(*change)), question(5))
     # then
-    assert done.returncode != 0
-    assert said in done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stderr.strip()) == (1, reason)
+    assert "Traceback" in done.stdout
     assert not (tmp_path / "out" / FILE).exists()
 
 

@@ -105,7 +105,7 @@ def _dense(table: Any) -> Floats:
     try:
         return np.asarray(table.toarray() if hasattr(table, "toarray") else table, np.float64)
     except (TypeError, ValueError) as error:
-        raise ExplanationError(f"The estimator takes columns that are no numbers ({error}). {OTHERWISE}") from error
+        raise ExplanationError(f"The estimator takes columns that are no numbers. {OTHERWISE}") from error
 
 
 def _owners(
