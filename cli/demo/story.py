@@ -38,7 +38,7 @@ FLAW = {"standardise": "adaptive"}
 
 SHOWN, BAR = 8, 40
 """Features whose importance is shown, and signs of a bar of all of it."""
-SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)")
+SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)", "(FT)")
 """Of bias, those that the demo's table has room for."""
 FAIRNESS_HOURS = 8
 """Of traffic, that tell enough of small groups."""
@@ -286,7 +286,7 @@ def fairness(stage: Stage, script: Script) -> None:
         return
     note(f"{look.findings.rows:,} predictions of {look.version}; positive means that {look.favourable}")
     table = Table("group", "metric", "value", "95 %", "when judged", "verdict", title="Bias", title_justify="left")
-    table.caption = "What the metrics mean: docs/bias.md"
+    table.caption = "FT is of the rows that the version was judged on. What the metrics mean: docs/bias.md"
     for row in look.table:
         if row.metric.endswith(SHOWN_METRICS) and "&" not in row.group and row.against != ALL_OTHERS:
             style = "red" if "biased" in row.verdict else ""

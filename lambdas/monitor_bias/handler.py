@@ -53,7 +53,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     hours = naming.window_hours(end, monitor.window_hours)
     parts = counted.parts(baseline, hours)
     window = merge_all(parts, GroupCounts.empty(baseline.binning))
-    findings = examine(baseline.counts, window, bias_settings(monitor, _dispersion(parts)))
+    settings = bias_settings(monitor, _dispersion(parts))
+    findings = baseline.beside(examine(baseline.counts, window, settings), settings)
     words = favourable(baseline.binning.positive, spec.task, spec.label)
     look = BiasLook(spec.name, baseline.version, hours[0], end, words, findings)
     key = naming.findings_key(spec.name, BIAS, end)
@@ -82,11 +83,8 @@ def _dispersion(parts: Sequence[GroupCounts]) -> float:
 
 
 def _metrics(look: BiasLook) -> dict[Metric, float]:
-    """While there are too few rows, an alarm holds its last state."""
-    if not look.judged:
+    """While there are too few rows, an alarm holds its last state; but for what is known without them."""
+    if not look.judged and not look.biased:
         return {}
-    return {
-        Metric.BIASED_GROUPS: look.biased_groups,
-        Metric.BIAS_SCORE: look.score,
-        Metric.BIAS_DRIFT: look.drift_score,
-    }
+    level = {Metric.BIASED_GROUPS: float(look.biased_groups), Metric.BIAS_SCORE: look.score}
+    return level | {Metric.BIAS_DRIFT: look.drift_score} if look.judged else level
