@@ -18,7 +18,11 @@ _DEMO = """\
 Runs the whole loop on this machine, with no AWS account: trains and deploys a model to an embedded AWS from the real
 templates, establishes its baseline, sends healthy traffic, then drifted traffic until the alarm fires, hands in labels,
 retrains, rolls out behind a canary, then does the same with a flawed version and lets it be rolled back. Takes a few
-minutes and writes an HTML report."""
+minutes and writes an HTML report.
+
+With --data it does so with a table of your own. With --in-order or --traffic nothing is simulated: the rows are served
+once, in their order, their labels come late, and it tells what was estimated without labels, what labels said, how
+groups of people fared, and what raised an alarm. In CSV files '?', 'NA', 'null', 'None' and 'NaN' mean missing."""
 
 
 _CONSTRAINTS = """\
@@ -69,7 +73,30 @@ def parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--label", metavar="COLUMN", help="with --data: the column to predict")
     demo.add_argument("--in-order", action="store_true", help="with --data: rows are in time order; simulate no drift")
-    demo.add_argument("--traffic", type=Path, metavar="FILE", help="with --data: later rows to serve, in order")
+    demo.add_argument(
+        "--traffic", type=Path, metavar="FILE", help="with --data: later rows, with labels, to serve in order"
+    )
+    demo.add_argument(
+        "--sensitive",
+        action="append",
+        default=[],
+        metavar="COLUMN[:CUT,CUT][=GROUP]",
+        help="with --data: groups to compare, with GROUP or the largest; numbers need cut points; may be repeated",
+    )
+    demo.add_argument(
+        "--favourable",
+        action="append",
+        default=[],
+        metavar="VALUE",
+        help="with --sensitive: the label's value that people would wish for (binary: the positive one); of several "
+        "classes it may be repeated; of numbers, the value from which on they are content",
+    )
+    demo.add_argument(
+        "--label-delay",
+        type=_count,
+        metavar="HOURS",
+        help="labels come so long after each request (rows in order: 24; otherwise when the story needs them)",
+    )
     demo.add_argument(
         "--report", type=Path, default=Path("build/demo-report.html"), metavar="FILE", help="default: %(default)s"
     )

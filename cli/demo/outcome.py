@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from cli.console import console
+from cli.demo import sheets
 from cli.demo.stage import Stage
 from watchkeeper import naming
 from watchkeeper.aws.looks import DRIFT
@@ -17,6 +19,8 @@ from watchkeeper.profile import Baseline, Profile, merge_all
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
 
 HEALTHY, CHANGED, RECOVERED, FLAWED = "Before the change", "After the change", "On the new version", "Flawed version"
+FIRST, LAST = "The first rows", "The last rows"
+"""Of a story in which nothing is changed on purpose."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,15 @@ class Moment:
 
 @dataclass
 class Outcome:
-    """Collects moments while the story is played, and tells the whole when it is over."""
+    """Collects moments while the story is played, and tells the whole when it is over.
+
+    Attributes
+    ----------
+    compared : the two moments whose distributions the page draws
+    """
 
     stage: Stage
+    compared: tuple[str, str] = (HEALTHY, CHANGED)
     moments: dict[str, Moment] = field(default_factory=dict)
 
     def mark(self, name: str) -> None:
@@ -80,7 +90,7 @@ class Outcome:
         table = Table("UTC", "what", "who", title="What happened", title_justify="left", header_style="bold")
         colours = {"bad": "red", "act": "yellow", "good": "green", "plain": ""}
         for event in self.events():
-            table.add_row(f"{event.at:%d %b %H:%M}", event.what, event.who, style=colours[event.tone])
+            table.add_row(f"{event.at:%d %b %H:%M}", escape(event.what), event.who, style=colours[event.tone])
         console.print(table)
 
     def html(self) -> str:
@@ -97,8 +107,12 @@ class Outcome:
                 verdict=self._verdict(),
                 events=self.events(),
                 cards=self._cards(),
-                legend=(("baseline", "baseline"), ("before", "before the change"), ("after", "after it")),
+                legend=(
+                    ("baseline", "baseline"),
+                    *zip(("before", "after"), map(str.lower, self.compared), strict=True),
+                ),
                 mails=mails,
+                sheets=sheets.told(stage.records),
             )
         )
 
@@ -116,8 +130,9 @@ class Outcome:
         return [*lines, f"In the end version {self.stage.serving_version()} serves."]
 
     def _cards(self) -> list[Card]:
-        after = self.moments.get(CHANGED)
-        before = self.moments.get(HEALTHY, after)
+        earlier, later = self.compared
+        after = self.moments.get(later)
+        before = self.moments.get(earlier, after)
         if after is None or before is None or after.baseline.id != before.baseline.id:
             return []
         cards = [self._card(finding, before, after, features=True) for finding in after.findings.features]
