@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from rich.table import Table
 from rich.text import Text
 
 from cli.demo.records import Records
-from watchkeeper.bias import ALL_OTHERS, BiasLook
-from watchkeeper.durations import lasting
+from watchkeeper.bias import ALL_OTHERS, BiasLook, Row, flip
 from watchkeeper.estimation import EstimateLook
 from watchkeeper.performance import Metric, Performance
 from watchkeeper.report import Line, Sheet
@@ -18,6 +18,8 @@ SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)", "(FT)")
 """Of bias, those that a table has room for."""
 MOST_UNKNOWN = 3
 """Features that are named for which the baseline had no such rows."""
+ESTIMATED_SHARE = 0.8
+"""Of a window's rows, that must have been there when its look was taken: its last hour still went on."""
 
 
 def told(records: Records) -> list[Sheet]:
@@ -32,10 +34,10 @@ def of_estimates(records: Records) -> Sheet:
     lines = [_estimated(look, realised) for look, realised in _come_true(records)]
     return Sheet(
         "Estimated without labels, and what labels said later",
-        ("window (UTC)", "rows, with label", "estimated", "labels say", "", "rows like those it was judged on"),
+        ("hours (UTC)", "rows; with label", "estimated", "labels say", "inside", "judged on such rows"),
         tuple(lines),
-        "Each estimate was made when its window ended, with the interval that the true value was to lie in: "
-        "docs/estimation.md",
+        "Each estimate was made in the last of its hours, without labels, with the interval that the true value was to "
+        "lie in: docs/estimation.md",
     )
 
 
@@ -45,7 +47,9 @@ def _come_true(records: Records) -> Iterator[tuple[EstimateLook, Performance]]:
     for look in reversed(list(records.estimates())):
         if until is None or look.start >= until:
             realised = records.realised(look)
-            if realised is not None and realised.labelled:
+            if realised is None or look.estimate.rows < ESTIMATED_SHARE * realised.rows:
+                continue
+            if realised.labelled:
                 until = look.end
                 yield look, realised
 
@@ -57,11 +61,11 @@ def _estimated(look: EstimateLook, realised: Performance) -> Line:
     warning = ("no: " + ", ".join(unknown)).removesuffix(": ")
     return Line(
         (
-            f"{look.version}, {look.start:%d %b %H:%M} + {lasting(look.end - look.start)}",
-            f"{realised.rows:,}, {realised.labelled:,}",
+            f"{look.version}, {look.start:%d %b %H:%M} to {look.end + timedelta(hours=1):%H:00}",
+            f"{realised.rows:,}; {realised.labelled:,}",
             in_words(expected),
             in_words(found),
-            {None: "", True: "inside", False: "outside"}[inside],
+            {None: "", True: "yes", False: "no"}[inside],
             "yes" if look.estimate.supported else warning,
         ),
         "bad" if inside is False else "plain",
@@ -100,27 +104,29 @@ def of_labels(records: Records) -> Sheet:
 
 def of_bias(look: BiasLook) -> Sheet:
     """How groups of people fare, by the metrics that most ask for; intersections of two groups are in the look."""
-    lines = [
-        Line(
-            (
-                f"{row.group} against {row.against}",
-                row.metric.rpartition("(")[2].removesuffix(")"),
-                row.value,
-                row.interval,
-                row.baseline,
-                row.verdict,
-            ),
-            "bad" if "biased" in row.verdict else "plain",
-        )
+    shown = [
+        row
         for row in look.table
         if row.metric.endswith(SHOWN_METRICS) and "&" not in row.group and row.against != ALL_OTHERS
     ]
+    groups = list(dict.fromkeys((row.group, row.against) for row in shown))
     return Sheet(
         "Bias",
         ("group", "metric", "value", "95 %", "when judged", "verdict"),
-        tuple(lines),
+        tuple(map(_compared, sorted(shown, key=lambda row: groups.index((row.group, row.against))))),
         f"{look.findings.rows:,} predictions of {look.version}; positive means that {look.favourable}. FT is of the "
         "rows that the version was judged on. What the metrics mean: docs/bias.md",
+    )
+
+
+def _compared(row: Row) -> Line:
+    """The fliptest is of the rows that the version was judged on, so it stands where their values do."""
+    metric = row.metric.rpartition("(")[2].removesuffix(")")
+    judged = f"{row.value} ({row.interval})" if row.value else ""
+    values = ("", "", judged) if metric == flip.SHORT else (row.value, row.interval, row.baseline)
+    return Line(
+        (f"{row.group} against {row.against}", metric, *values, row.verdict),
+        "bad" if "biased" in row.verdict else "plain",
     )
 
 

@@ -25,11 +25,11 @@ def auc(value: float, reach: float = 0.01) -> Metric:
     return Metric(Name.ROC_AUC, value, value - reach, value + reach, 1000, 0.95)
 
 
-def estimate(ended: int, value: float = 0.8, unsupported: tuple[Unsupported, ...] = ()) -> Any:
+def estimate(ended: int, value: float = 0.8, unsupported: tuple[Unsupported, ...] = (), rows: int = 3400) -> Any:
     """A look at the six hours up to `ended`, as far as a table reads it."""
-    end = START + ended * HOUR
-    found = SimpleNamespace(supported=not unsupported, unsupported=unsupported)
-    return SimpleNamespace(version="v1", start=end - 6 * HOUR, end=end, primary=auc(value), estimate=found)
+    end = START + ended * HOUR - timedelta(minutes=40)
+    found = SimpleNamespace(supported=not unsupported, unsupported=unsupported, rows=rows)
+    return SimpleNamespace(version="v1", start=START + (ended - 6) * HOUR, end=end, primary=auc(value), estimate=found)
 
 
 class FakeRecords:
@@ -42,7 +42,7 @@ class FakeRecords:
         return iter(sorted(self._looks, key=lambda look: look.end, reverse=True))
 
     def realised(self, look: Any) -> Any:
-        labelled, value = self._labelled.get(int((look.end - START) / HOUR), (0, 0.5))
+        labelled, value = self._labelled.get(int((look.start - START) / HOUR) + 6, (0, 0.5))
         return type("Realised", (), {"rows": 3600, "labelled": labelled, "__getitem__": lambda *_: auc(value)})()
 
 
@@ -53,14 +53,24 @@ def test_of_looks_whose_windows_overlap_the_first_is_told_whose_labels_have_come
     # when
     sheet = sheets.of_estimates(records)  # type: ignore[arg-type]
     # then
-    assert [line.cells[0] for line in sheet.lines] == ["v1, 21 Nov 08:00 + 6 hours", "v1, 21 Nov 14:00 + 6 hours"]
+    assert [line.cells[0] for line in sheet.lines] == ["v1, 21 Nov 08:00 to 14:00", "v1, 21 Nov 14:00 to 20:00"]
     assert sheet.lines[0].cells[1:] == (
-        "3,600, 3,000",
+        "3,600; 3,000",
         "roc auc 0.800 (0.790 to 0.810)",
         "roc auc 0.800 (0.790 to 0.810)",
-        "inside",
+        "yes",
         "yes",
     )
+
+
+def test_a_look_at_a_window_that_had_just_begun_is_passed_over() -> None:
+    # given a first look when few of its rows were there
+    looks = [estimate(6, rows=200), estimate(7), estimate(8)]
+    records = FakeRecords(looks, dict.fromkeys(range(6, 9), (3600, 0.8)))
+    # when
+    (line,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]
+    # then
+    assert line.cells[0] == "v1, 21 Nov 09:00 to 15:00"
 
 
 def test_what_came_otherwise_is_marked_and_what_the_baseline_did_not_know_is_named() -> None:
@@ -71,7 +81,7 @@ def test_what_came_otherwise_is_marked_and_what_the_baseline_did_not_know_is_nam
     (line,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]
     # then
     assert line.tone == "bad"
-    assert line.cells[-2:] == ("outside", "no: income (40%), home (10%)")
+    assert line.cells[-2:] == ("no", "no: income (40%), home (10%)")
 
 
 @pytest.mark.parametrize("cells", [("[red]a[/]", "1"), ("a" * 300, "")])
