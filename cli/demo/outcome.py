@@ -15,12 +15,15 @@ from cli.demo.stage import Stage
 from watchkeeper import naming
 from watchkeeper.aws.looks import DRIFT
 from watchkeeper.findings import Finding, Findings
+from watchkeeper.naming import AlarmKind
 from watchkeeper.profile import Baseline, Profile, merge_all
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
 
 HEALTHY, CHANGED, RECOVERED, FLAWED = "Before the change", "After the change", "On the new version", "Flawed version"
 FIRST, LAST = "The first rows", "The last rows"
 """Of a story in which nothing is changed on purpose."""
+ALARMS, SUM_OF_ALL = "CloudWatch", AlarmKind.ATTENTION.value
+"""Who raises alarms, and the one that is raised with any other."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,13 @@ class Outcome:
                 f"{name}: version {findings.version}, {findings.rows:,} rows: "
                 f"{_listed(drifted, 'no feature')} drifted, {_listed(predictions, 'no prediction')} drifted."
             )
-        return [*lines, f"In the end version {self.stage.serving_version()} serves."]
+        raised = [event for event in self.events() if event.tone == "bad" and event.who == ALARMS]
+        names = dict.fromkeys(event.what.rpartition("--")[2].replace("-", " ") for event in raised)
+        return [
+            *lines,
+            f"Alarms that were raised: {_listed([name for name in names if name != SUM_OF_ALL], 'none')}.",
+            f"In the end version {self.stage.serving_version()} serves.",
+        ]
 
     def _cards(self) -> list[Card]:
         earlier, later = self.compared
@@ -186,9 +195,9 @@ def _tell(entry: dict[str, Any]) -> Event | None:
 def _alarm(at: datetime, subject: str, detail: dict[str, Any]) -> Event | None:
     """An alarm raised or over; a new alarm that finds all well is no news."""
     if detail["state"] == "ALARM":
-        return Event(at, f"alarm {subject}", "CloudWatch", "bad")
+        return Event(at, f"alarm {subject}", ALARMS, "bad")
     if detail["state"] == "OK" and detail["previous"] == "ALARM":
-        return Event(at, f"alarm {subject} over", "CloudWatch", "good")
+        return Event(at, f"alarm {subject} over", ALARMS, "good")
     return None
 
 
