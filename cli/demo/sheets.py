@@ -109,11 +109,10 @@ def of_bias(look: BiasLook) -> Sheet:
         for row in look.table
         if row.metric.endswith(SHOWN_METRICS) and "&" not in row.group and row.against != ALL_OTHERS
     ]
-    groups = list(dict.fromkeys((row.group, row.against) for row in shown))
     return Sheet(
         "Bias",
         ("group", "metric", "value", "95 %", "when judged", "verdict"),
-        tuple(map(_compared, sorted(shown, key=lambda row: groups.index((row.group, row.against))))),
+        tuple(map(_compared, shown)),
         f"{look.findings.rows:,} predictions of {look.version}; positive means that {look.favourable}. FT is of the "
         "rows that the version was judged on. What the metrics mean: docs/bias.md",
     )

@@ -9,6 +9,7 @@ import pytest
 from bias_support import labelled
 
 from watchkeeper.bias import (
+    BiasFindings,
     BiasSettings,
     Flips,
     FlipSettings,
@@ -129,7 +130,16 @@ def test_what_is_told_of_an_empty_window_are_the_fliptests_of_the_version():
     assert (told["sex", "f"].verdict, told["home", "rent"].verdict) == (Verdict.BIASED, Verdict.WITHIN)
     assert told["sex", "f"].summary.endswith("; of the holdout, when v3 was judged")
     assert (told["sex", "f"].drifted, told["sex", "f"].baseline) == (False, None)
+    # and each stands with the other metrics of its comparison
     assert sum(row.metric == "counterfactual fliptest (FT)" for row in table(found)) == 5
+    assert [each.comparison for each in found.measurements] == sorted(
+        (each.comparison for each in found.measurements), key=[*told_order(found)].index
+    )
+
+
+def told_order(found: BiasFindings) -> dict[tuple[str, str, str], None]:
+    """The comparisons in the order in which they are told of first."""
+    return dict.fromkeys(each.comparison for each in found.measurements)
 
 
 def test_sure_intervals_hold_for_all_comparisons_together():

@@ -36,11 +36,12 @@ class GroupBaseline:
         return self.counts.binning
 
     def beside(self, findings: BiasFindings, settings: BiasSettings) -> BiasFindings:
-        """What was found in counts of the version, and after it the version's fliptests."""
+        """What was found in counts of the version, and after each comparison the version's fliptest of it."""
         if self.flips is None:
             return replace(findings, notices=(*findings.notices, NO_FLIPS.format(version=self.version)))
-        flipped = self.flips.measurements(self.binning, self.version, settings)
-        return replace(findings, measurements=(*findings.measurements, *flipped))
+        found = (*findings.measurements, *self.flips.measurements(self.binning, self.version, settings))
+        places = {name: place for place, name in enumerate(dict.fromkeys(each.comparison for each in found))}
+        return replace(findings, measurements=tuple(sorted(found, key=lambda each: places[each.comparison])))
 
     def to_json(self) -> bytes:
         """JSON bytes."""
