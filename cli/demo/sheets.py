@@ -16,6 +16,7 @@ from watchkeeper.report import Line, Sheet
 
 SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)", "(FT)")
 """Of bias, those that a table has room for."""
+STYLES = {"plain": "", "act": "yellow", "bad": "red"}
 MOST_UNKNOWN = 3
 """Features that are named for which the baseline had no such rows."""
 ESTIMATED_SHARE = 0.8
@@ -37,7 +38,7 @@ def of_estimates(records: Records) -> Sheet:
         ("hours (UTC)", "rows; with label", "estimated", "labels say", "inside", "judged on such rows"),
         tuple(lines),
         "Each estimate was made in the last of its hours, without labels, with the interval that the true value was to "
-        "lie in: docs/estimation.md",
+        "lie in. One of rows unlike those that the version was judged on is not to be trusted: docs/estimation.md",
     )
 
 
@@ -68,7 +69,7 @@ def _estimated(look: EstimateLook, realised: Performance) -> Line:
             {None: "", True: "yes", False: "no"}[inside],
             "yes" if look.estimate.supported else warning,
         ),
-        "bad" if inside is False else "plain",
+        "plain" if inside is not False else "bad" if look.estimate.supported else "act",
     )
 
 
@@ -142,5 +143,5 @@ def drawn(sheet: Sheet) -> Table:
     table = Table(*sheet.headings, title=sheet.title, title_justify="left", caption=sheet.note, header_style="bold")
     table.caption_justify = "left"
     for line in sheet.lines:
-        table.add_row(*map(Text, line.cells), style="red" if line.tone == "bad" else "")
+        table.add_row(*map(Text, line.cells), style=STYLES[line.tone])
     return table

@@ -78,10 +78,12 @@ def test_what_came_otherwise_is_marked_and_what_the_baseline_did_not_know_is_nam
     odd = (Unsupported("income", 0.4), Unsupported("home", 0.1))
     records = FakeRecords([estimate(6, unsupported=odd)], {6: (3600, 0.7)})
     # when
-    (line,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]
-    # then
-    assert line.tone == "bad"
-    assert line.cells[-2:] == ("no", "no: income (40%), home (10%)")
+    (warned,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]
+    (wrong,) = sheets.of_estimates(FakeRecords([estimate(6)], {6: (3600, 0.7)})).lines  # type: ignore[arg-type]
+    # then it is worse where nobody was warned
+    assert (warned.tone, wrong.tone) == ("act", "bad")
+    assert warned.cells[-2:] == ("no", "no: income (40%), home (10%)")
+    assert wrong.cells[-2:] == ("no", "yes")
 
 
 @pytest.mark.parametrize("cells", [("[red]a[/]", "1"), ("a" * 300, "")])

@@ -42,7 +42,7 @@ class Mail:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a sheet; `tone` is plain or bad."""
+    """One line of a sheet; `tone` is plain, act or bad."""
 
     cells: tuple[str, ...]
     tone: str = "plain"
