@@ -225,7 +225,7 @@ def test_whom_the_version_treats_worse_is_told_by_name(stage: Stage) -> None:
     assert "gender" not in {found.facet for found in look.biased}
     # and the rows that the version was judged on were held against their neighbours
     flipped = {found.group for found in look.findings.measurements if found.metric == "FT" and found.facet == "age"}
-    assert flipped == {"under 30", "60 and over"}
+    assert flipped == {"under 30", "30 to under 60", "60 and over"}
     assert stage.alarm_state(AlarmKind.BIAS) == "ALARM"
     message = [m["detail"] for m in stage.messages("alarm") if ": biased (" in m["detail"]["subject"]][-1]
     assert "age under 30" in message["subject"]
