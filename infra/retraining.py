@@ -19,8 +19,8 @@ from infra.transforms import answers, may_transform, transform
 from watchkeeper import rollout
 from watchkeeper.message import Kind
 
-GATE = ("reason", "metric", "champion", "challenger", "gain", "low", "high", "rows")
-"""What the gate says beside its verdict."""
+GATES = ("reason", "metric", "champion", "challenger", "rows", "lines")
+"""What the gates say beside their verdict."""
 GUARDED_HOURS = 10
 """The longest that assembling, transforms, gate and registration take together, beside training and rollout."""
 
@@ -165,7 +165,7 @@ class Retraining(Construct):
         }
 
     def _compare(self, then: str) -> dict[str, State]:
-        """Both models answer the same labelled holdout, and the gate decides."""
+        """Both models answer the same labelled holdout, and the gates decide."""
         create = self._context.config.endpoint.create
         environment = serving_settings(create).container_environment if create else rollout.BASE_ENVIRONMENT
         challenger = "$.challenger.name"
@@ -203,7 +203,7 @@ class Retraining(Construct):
                 },
                 "Passed?",
                 result="$.gate",
-                keep=("passed", *GATE),
+                keep=("passed", *GATES),
             ),
             "Passed?": steps.choose(steps.when_true("$.gate.passed", then), otherwise="NotifyRejected"),
         }
@@ -293,9 +293,8 @@ class Retraining(Construct):
                     "version.$": "$.candidate.version",
                     "previous_version.$": "$.serving.Item.version.S",
                     "reason.$": "$.request.reason",
-                    "metric.$": "$.gate.metric",
-                    "champion.$": "$.gate.champion",
-                    "challenger.$": "$.gate.challenger",
+                    "rows.$": "$.gate.rows",
+                    "lines.$": "$.gate.lines",
                 },
                 "ReleaseDeployed",
             ),
@@ -306,7 +305,7 @@ class Retraining(Construct):
             "NotifyRejected": steps.notify(
                 self._notify,
                 Kind.CANDIDATE_REJECTED,
-                {f"{name}.$": f"$.gate.{name}" for name in GATE},
+                {f"{name}.$": f"$.gate.{name}" for name in ("reason", "rows", "lines")},
                 "ReleaseRejected",
             ),
             "ReleaseRejected": steps.release_lock(self._state, "CandidateRejected"),

@@ -243,12 +243,23 @@ class Gate:
 
     `metric` is better when higher for roc_auc and accuracy, when lower for rmse. The candidate passes when its gain is
     at least `minimum_gain` and the paired bootstrap's lower bound of it (at `confidence`) at least `-maximum_loss`.
+
+    Attributes
+    ----------
+    segment_loss : how much larger the loss may be in any segment with `segment_rows`: a share of its rows, or of the
+        champion's mean error; None: any
+    calibration_loss : how much further off probabilities may be; None: any
+    fairness : whether groups of people may not be treated worse than before
     """
 
     metric: str
     minimum_gain: float
     maximum_loss: float
     confidence: float
+    segment_loss: float | None = None
+    segment_rows: int = 100
+    calibration_loss: float | None = None
+    fairness: bool = False
 
 
 @dataclass(frozen=True)

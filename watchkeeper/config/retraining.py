@@ -1,0 +1,95 @@
+"""The part of a model's file that is about training it anew: when, on what, how, and what the outcome must show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from watchkeeper import spec
+from watchkeeper.config.durations import Duration
+from watchkeeper.config.parts import INSTANCE_TYPE, Section, Text
+
+
+class SegmentGate(Section):
+    """No part of the traffic may lose much."""
+
+    enabled: bool = True
+    maximum_loss: float = Field(
+        0.05, ge=0, description="How much the share of wrong decisions, or the champion's mean error, may grow."
+    )
+    minimum_rows: int = Field(100, ge=30, description="Labelled rows that a segment needs to be looked at.")
+
+
+class CalibrationGate(Section):
+    """Probabilities may not become much less true."""
+
+    enabled: bool = True
+    maximum_loss: float = Field(0.02, ge=0, description="How much further off they may be on average.")
+
+
+class Gate(Section):
+    """What a candidate must show against the champion on the same labelled holdout."""
+
+    metric: Literal["roc_auc", "accuracy", "rmse"] | None = Field(
+        None, description="Default: roc_auc (binary), accuracy (multiclass), rmse (regression)."
+    )
+    minimum_gain: float = Field(0.0, description="The least gain; 0 lets an equal candidate pass.")
+    maximum_loss: float = Field(0.01, ge=0, description="How far the gain's lower confidence bound may be below 0.")
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    segments: SegmentGate = SegmentGate()
+    calibration: CalibrationGate = CalibrationGate()
+    fairness: bool = Field(True, description="Refuse a candidate that treats groups of people worse: monitors.bias.")
+
+    def spec(self, metric: str) -> spec.Gate:
+        """The running parts' view; `metric` is that of the file, or the task's default."""
+        return spec.Gate(
+            metric=metric,
+            minimum_gain=self.minimum_gain,
+            maximum_loss=self.maximum_loss,
+            confidence=self.confidence,
+            segment_loss=self.segments.maximum_loss if self.segments.enabled else None,
+            segment_rows=self.segments.minimum_rows,
+            calibration_loss=self.calibration.maximum_loss if self.calibration.enabled else None,
+            fairness=self.fairness,
+        )
+
+
+class Training(Section):
+    """The training job."""
+
+    instance_type: str = Field("ml.m5.large", pattern=INSTANCE_TYPE)
+    volume_gb: int = Field(20, ge=1, le=16384)
+    max_runtime: Duration = timedelta(hours=1)
+    spot: bool = Field(True, description="Managed spot: cheaper, may wait for capacity.")
+    hyperparameters: Mapping[str, Text] = Field(default_factory=dict, max_length=90)
+
+
+class Retraining(Section):
+    """When and on what the model is trained anew."""
+
+    triggers: tuple[Literal["drift"], ...] = Field(("drift",), description="Empty: only when a person starts it.")
+    minimum_labels: int = Field(1000, ge=100, description="Labelled rows needed before a training starts.")
+    window: Duration = Field(timedelta(days=30), description="How far back captures and labels are taken.")
+    holdout_share: float = Field(0.25, ge=0.05, le=0.5, description="The most recent share, for the gate.")
+    label_wait: Duration = Field(timedelta(hours=1), description="Time between looks for labels.")
+    label_wait_limit: int = Field(168, ge=0, le=1000, description="Looks before giving up.")
+    training: Training = Training()
+    gate: Gate = Gate()
+    approval: Literal["automatic"] = Field("automatic", description="A candidate that passes its gate is rolled out.")
+
+    def spec(self, metric: str) -> spec.Retraining:
+        """The running parts' view; `metric` is the gate's."""
+        return spec.Retraining(
+            on_drift="drift" in self.triggers,
+            minimum_labels=self.minimum_labels,
+            window_days=max(1, self.window.days),
+            holdout_share=self.holdout_share,
+            label_wait_minutes=max(1, int(self.label_wait.total_seconds() // 60)),
+            label_wait_limit=self.label_wait_limit,
+            hyperparameters=dict(self.training.hyperparameters),
+            gate=self.gate.spec(metric),
+            approval=self.approval,
+        )
