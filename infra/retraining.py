@@ -18,6 +18,7 @@ from infra.training import Training
 from infra.transforms import answers, may_transform, transform
 from watchkeeper import rollout
 from watchkeeper.message import Kind
+from watchkeeper.spec import Trigger
 
 GATES = ("reason", "metric", "champion", "challenger", "rows", "lines")
 """What the gates say beside their verdict."""
@@ -26,10 +27,11 @@ GUARDED_HOURS = 10
 
 
 class Retraining(Construct):
-    """Wait for labels, lock, assemble, train, compare, register, roll out, unlock.
+    """Admit, wait for labels, lock, begin, assemble, train, compare, register, roll out, unlock.
 
     Whatever fails in between, the champion goes on serving, the candidate is rejected, a message says why, and the lock
-    is released. Input: `{"reason": "…", "alarm"?: name, "hyperparameters"?: {name: text}}`.
+    is released. Input: `{"reason": "…", "trigger"?: name, "hyperparameters"?: {name: text}}`; of an event also
+    `alarm` and `alarm_time`, or `scheduled_time`. Without a trigger it is a person who asks.
     """
 
     def __init__(self, scope: Construct, context: ModelContext, tools: Tools, rollout: Rollout) -> None:
@@ -51,7 +53,7 @@ class Retraining(Construct):
 
     def _states(self) -> dict[str, State]:
         work = {
-            **self._look_at_champion("AssembleTrainingSet"),
+            **self._begin("AssembleTrainingSet"),
             **self._assemble("CopySource"),
             **self._training.states("CreateChallenger"),
             **self._compare("Register"),
@@ -60,14 +62,22 @@ class Retraining(Construct):
         }
         return {
             **steps.request_with_defaults(
-                {"reason": "", "alarm": "", "hyperparameters": {}},
-                "CheckLabels",
+                {
+                    "reason": "",
+                    "trigger": Trigger.PERSON.value,
+                    "alarm": "",
+                    "alarm_time": "",
+                    "scheduled_time": "",
+                    "hyperparameters": {},
+                },
+                "Admit",
                 **{"run.$": steps.RUN_ID, "started.$": "$$.Execution.StartTime", "looks": 0},
             ),
+            **self._admit("CheckLabels"),
             **self._wait_for_labels("AcquireLock"),
             "AcquireLock": steps.acquire_lock(
                 self._state,
-                "GetServing",
+                "BeginRun",
                 held_seconds=self._held_seconds,
                 busy={"Next": "AnotherRunHoldsTheLock"},
             ),
@@ -80,6 +90,21 @@ class Retraining(Construct):
     def _table(self) -> str:
         return self._state.table.table_name
 
+    def _admit(self, then: str) -> dict[str, State]:
+        """An event counts once, and a flapping alarm starts no storm of trainings."""
+        admit = steps.invoke(
+            self._deciders.admit_retraining,
+            {"request.$": "$.request", "execution.$": EXECUTION, "now.$": NOW},
+            "Admitted?",
+            result="$.admission",
+            keep=("admitted", "reason"),
+        )
+        return {
+            **steps.guarded({"Admit": admit}, "FailedUnlocked"),
+            "Admitted?": steps.choose(steps.when_true("$.admission.admitted", then), otherwise="NotAdmitted"),
+            "NotAdmitted": steps.end(),
+        }
+
     def _wait_for_labels(self, then: str) -> dict[str, State]:
         """Look for labels, and look again; the first wait is announced."""
         spec = self._context.spec.retraining
@@ -91,7 +116,7 @@ class Retraining(Construct):
             keep=("ready", "labelled", "needed"),
         )
         return {
-            "CheckLabels": steps.guarded({"CheckLabels": check}, "FailedUnlocked")["CheckLabels"],
+            **steps.guarded({"CheckLabels": check}, "FailedUnlocked"),
             "Labelled?": steps.choose(
                 steps.when_true("$.labels.ready", then),
                 {"Variable": "$.looks", "NumericGreaterThanEquals": spec.label_wait_limit, "Next": "NotifyGaveUp"},
@@ -125,27 +150,23 @@ class Retraining(Construct):
             "FailedUnlocked": self._notify_failed("RetrainingFailed"),
         }
 
-    def _look_at_champion(self, then: str) -> dict[str, State]:
+    def _begin(self, then: str) -> dict[str, State]:
+        """Several alarms may have asked for the same retraining, and waited for the same labels."""
         return {
-            "GetServing": steps.repeated(
-                "dynamodb:getItem",
-                {"TableName": self._table, "Key": {"pk": {"S": "serving"}}, "ConsistentRead": True},
-                "Onboarded?",
-                result="$.serving",
-            ),
-            "Onboarded?": steps.choose(steps.when_present("$.serving.Item", "Superseded?"), otherwise="NotOnboarded"),
-            # Several alarms may have asked for the same retraining, and waited for the same labels.
-            "Superseded?": steps.choose(
+            "BeginRun": steps.invoke(
+                self._deciders.begin_retraining,
                 {
-                    "Variable": "$.serving.Item.since.S",
-                    "TimestampGreaterThanPath": "$.started",
-                    "Next": "ReleaseSuperseded",
+                    "request.$": "$.request",
+                    "run.$": "$.run",
+                    "started.$": "$.started",
+                    "execution.$": EXECUTION,
+                    "now.$": NOW,
                 },
-                otherwise=then,
+                "Superseded?",
+                result="$.serving",
+                keep=("go", "version", "model_name"),
             ),
-            "NotOnboarded": _failure(
-                "NotOnboarded", "No version is on record as serving: start the onboarding machine"
-            ),
+            "Superseded?": steps.choose(steps.when_true("$.serving.go", then), otherwise="ReleaseSuperseded"),
         }
 
     def _assemble(self, then: str) -> dict[str, State]:
@@ -173,7 +194,7 @@ class Retraining(Construct):
             {"StartAt": name, "States": {name: transform(self._context, role, model, None)}}
             for name, role, model in (
                 ("AskChallenger", "challenger", challenger),
-                ("AskChampion", "champion", "$.serving.Item.model_name.S"),
+                ("AskChampion", "champion", "$.serving.model_name"),
             )
         ]
         return {
@@ -232,6 +253,7 @@ class Retraining(Construct):
                     },
                     "CustomerMetadataProperties": {
                         "run.$": "$.run",
+                        "trigger.$": "$.request.trigger",
                         "metric.$": "$.gate.metric",
                         "champion.$": "States.Format('{}', $.gate.champion)",
                         "challenger.$": "States.Format('{}', $.gate.challenger)",
@@ -291,15 +313,15 @@ class Retraining(Construct):
                 Kind.VERSION_DEPLOYED,
                 {
                     "version.$": "$.candidate.version",
-                    "previous_version.$": "$.serving.Item.version.S",
+                    "previous_version.$": "$.serving.version",
                     "reason.$": "$.request.reason",
                     "rows.$": "$.gate.rows",
                     "lines.$": "$.gate.lines",
                 },
                 "ReleaseDeployed",
             ),
-            "ReleaseSuperseded": steps.release_lock(self._state, "AnotherVersionServesByNow"),
-            "AnotherVersionServesByNow": steps.end(),
+            "ReleaseSuperseded": steps.release_lock(self._state, "SupersededByAnotherRun"),
+            "SupersededByAnotherRun": steps.end(),
             "ReleaseDeployed": steps.release_lock(self._state, "Deployed"),
             "Deployed": steps.end(),
             "NotifyRejected": steps.notify(
@@ -339,9 +361,15 @@ class Retraining(Construct):
         role = steps.machine_role(self, context, "retraining")
         deciders = self._deciders
         steps.may_invoke(
-            role, deciders.check_labels, deciders.check_training_set, deciders.evaluate_candidate, self._notify
+            role,
+            deciders.admit_retraining,
+            deciders.begin_retraining,
+            deciders.check_labels,
+            deciders.check_training_set,
+            deciders.evaluate_candidate,
+            self._notify,
         )
-        self._state.grant(role, ["DeleteItem", "GetItem", "PutItem", "UpdateItem"])
+        self._state.grant(role, ["DeleteItem", "PutItem", "UpdateItem"])
         for job in (self._jobs.assemble, self._jobs.baseline):
             steps.may_run_job(role, job.arn)
         self._training.may_be_run_by(role)

@@ -262,11 +262,34 @@ class Gate:
     fairness: bool = False
 
 
+class Trigger(StrEnum):
+    """What may start a retraining: alarms, labels, a schedule; a person always may."""
+
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    CONCEPT_DRIFT = "concept_drift"
+    ESTIMATED_PERFORMANCE = "estimated_performance"
+    BIAS = "bias"
+    LABELS = "labels"
+    SCHEDULE = "schedule"
+    PERSON = "person"
+
+
 @dataclass(frozen=True)
 class Retraining:
-    """When and on what a model is trained anew."""
+    """When and on what a model is trained anew.
 
-    on_drift: bool
+    Attributes
+    ----------
+    cooldown_hours : how long after a run's start no trigger starts another; a person may
+    new_labels : labelled rows since the last run that start one; of the trigger `labels`
+    schedule : when one is started in any case; of the trigger `schedule`
+    """
+
+    triggers: tuple[Trigger, ...]
+    cooldown_hours: float
+    new_labels: int
+    schedule: str | None
     minimum_labels: int
     window_days: int
     holdout_share: float

@@ -125,7 +125,7 @@ def test_a_drift_message_says_what_changed_by_how_much_since_when_and_what_follo
 
 def test_a_drift_message_does_not_promise_a_retraining_that_is_switched_off() -> None:
     # given
-    retraining = dataclasses.replace(SPEC.retraining, on_drift=False)
+    retraining = dataclasses.replace(SPEC.retraining, triggers=())
     # when
     message = told(AlarmKind.DRIFT, evidence([finding("income")]), retraining=retraining)
     # then

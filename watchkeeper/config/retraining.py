@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from watchkeeper import spec
-from watchkeeper.config.durations import Duration
-from watchkeeper.config.parts import INSTANCE_TYPE, Section, Text
+from watchkeeper.config.durations import Duration, render_duration
+from watchkeeper.config.parts import INSTANCE_TYPE, Section, Text, rate
+
+TriggerName = Literal["drift", "performance", "concept_drift", "estimated_performance", "bias", "labels", "schedule"]
+"""Names of `watchkeeper.spec.Trigger`; a person may always start a retraining."""
 
 
 class SegmentGate(Section):
@@ -70,7 +73,16 @@ class Training(Section):
 class Retraining(Section):
     """When and on what the model is trained anew."""
 
-    triggers: tuple[Literal["drift"], ...] = Field(("drift",), description="Empty: only when a person starts it.")
+    triggers: tuple[TriggerName, ...] = Field(
+        ("drift",), description="Alarms, a number of new labels, a schedule. Empty: only when a person starts it."
+    )
+    cooldown: Duration = Field(
+        timedelta(days=1), description="After a run has begun, how long no trigger starts another; a person may."
+    )
+    new_labels: int = Field(
+        10_000, ge=100, description="Trigger `labels`: labelled rows since the last run that start one."
+    )
+    every: Duration | None = Field(None, description="Trigger `schedule`: how often, 1 to 366 days.")
     minimum_labels: int = Field(1000, ge=100, description="Labelled rows needed before a training starts.")
     window: Duration = Field(timedelta(days=30), description="How far back captures and labels are taken.")
     holdout_share: float = Field(0.25, ge=0.05, le=0.5, description="The most recent share, for the gate.")
@@ -80,10 +92,26 @@ class Retraining(Section):
     gate: Gate = Gate()
     approval: Literal["automatic"] = Field("automatic", description="A candidate that passes its gate is rolled out.")
 
+    @model_validator(mode="after")
+    def _schedule_is_whole(self) -> Retraining:
+        if ("schedule" in self.triggers) != (self.every is not None):
+            raise ValueError("the trigger schedule and `every` need each other: give both, such as `every: 30 days`")
+        if self.every is not None and not timedelta(days=1) <= self.every <= timedelta(days=366):
+            raise ValueError(f"every is {render_duration(self.every)}; expected 1 to 366 days")
+        if self.every is not None and self.every < self.cooldown:
+            raise ValueError(
+                f"every ({render_duration(self.every)}) is shorter than cooldown ({render_duration(self.cooldown)}), "
+                "which would hold the schedule up: shorten cooldown"
+            )
+        return self
+
     def spec(self, metric: str) -> spec.Retraining:
         """The running parts' view; `metric` is the gate's."""
         return spec.Retraining(
-            on_drift="drift" in self.triggers,
+            triggers=tuple(spec.Trigger(name) for name in self.triggers),
+            cooldown_hours=self.cooldown.total_seconds() / 3600,
+            new_labels=self.new_labels,
+            schedule=None if self.every is None else rate(self.every),
             minimum_labels=self.minimum_labels,
             window_days=max(1, self.window.days),
             holdout_share=self.holdout_share,

@@ -31,6 +31,7 @@ from watchkeeper.naming.baselines import (
     label_values_key,
     lineage_key,
     outcome_baseline_key,
+    run_key,
     run_prefix,
     verification_key,
     version_of,
