@@ -11,6 +11,7 @@ from pydantic import Field
 from watchkeeper import spec
 from watchkeeper.config.durations import Duration
 from watchkeeper.config.parts import INSTANCE_TYPE, Section, Text
+from watchkeeper.spec import FairnessOf
 
 
 class SegmentGate(Section):
@@ -41,7 +42,11 @@ class Gate(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     segments: SegmentGate = SegmentGate()
     calibration: CalibrationGate = CalibrationGate()
-    fairness: bool = Field(True, description="Refuse a candidate that treats groups of people worse: monitors.bias.")
+    fairness: FairnessOf = Field(
+        FairnessOf.ERRORS,
+        description="What groups of people in monitors.bias may not fare worse in: errors, all (also how often "
+        "they are predicted the favourable outcome, whatever became of them), or nothing.",
+    )
 
     def spec(self, metric: str) -> spec.Gate:
         """The running parts' view; `metric` is that of the file, or the task's default."""
