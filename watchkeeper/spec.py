@@ -237,6 +237,16 @@ class BiasMonitor:
     false_alarms_per_month: float = 1.0
 
 
+class FairnessOf(StrEnum):
+    """What a candidate must not treat groups of people worse in."""
+
+    ERRORS = "errors"
+    """Of those alike in what became of them: no change of the world can be held against the candidate."""
+    ALL = "all"
+    """Also in how often they are predicted the favourable outcome, whatever became of them."""
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
@@ -249,7 +259,7 @@ class Gate:
     segment_loss : how much larger the loss may be in any segment with `segment_rows`: a share of its rows, or of the
         champion's mean error; None: any
     calibration_loss : how much further off probabilities may be; None: any
-    fairness : whether groups of people may not be treated worse than before
+    fairness : in what groups of people may not be treated worse than before
     """
 
     metric: str
@@ -259,7 +269,7 @@ class Gate:
     segment_loss: float | None = None
     segment_rows: int = 100
     calibration_loss: float | None = None
-    fairness: bool = False
+    fairness: FairnessOf = FairnessOf.NOTHING
 
 
 class Trigger(StrEnum):

@@ -13,10 +13,20 @@ from watchkeeper.capture.prediction import NEGATIVE, POSITIVE
 from watchkeeper.gates import Contest
 from watchkeeper.holdout import FALSE, TRUE
 from watchkeeper.outcomes import Labelled
-from watchkeeper.spec import BiasLimits, BiasMonitor, Feature, Gate, Kind, ModelSpec, SensitiveAttribute, Task
+from watchkeeper.spec import (
+    BiasLimits,
+    BiasMonitor,
+    FairnessOf,
+    Feature,
+    Gate,
+    Kind,
+    ModelSpec,
+    SensitiveAttribute,
+    Task,
+)
 from watchkeeper.table import CategoryColumn, Column, NumberColumn
 
-GATE = Gate("roc_auc", 0.0, 0.01, 0.95, segment_loss=0.05, segment_rows=100, calibration_loss=0.02, fairness=True)
+GATE = Gate("roc_auc", 0.0, 0.01, 0.95, 0.05, 100, 0.02, FairnessOf.ERRORS)
 MONITOR = BiasMonitor(
     attributes=(SensitiveAttribute("sex", favoured=("m",)),),
     tolerated=BiasLimits(0.1, 0.8, 0.25),

@@ -22,7 +22,7 @@ from watchkeeper.gates.draws import accuracy, rmse, roc_auc, whole
 from watchkeeper.gates.fairness import fairness
 from watchkeeper.gates.performance import performance
 from watchkeeper.gates.segments import segments
-from watchkeeper.spec import Gate, Task
+from watchkeeper.spec import FairnessOf, Gate, Task
 from watchkeeper.table import CategoryColumn, NumberColumn
 
 AUC = Gate("roc_auc", 0.0, 0.01, 0.95)
@@ -294,6 +294,26 @@ def test_a_candidate_that_treats_a_group_worse_does_not_pass():
     assert "biased as they were" in kept.reason
     assert fairness(GATE, spec, contest(labels, unfair, worse, sex=sex)).status is Status.FAILED
     assert fairness(GATE, spec, contest(labels, unfair, fair, sex=sex)).status is Status.PASSED
+
+
+def test_what_the_world_has_changed_is_held_against_nobody_unless_the_file_says_so():
+    # given a world in which more women default, and a challenger that knows it
+    random = np.random.default_rng(10)
+    groups = np.where(random.random(6000) < 0.5, "f", "m")
+    labels = (random.random(6000) < np.where(groups == "f", 0.4, 0.1)).astype(float)
+    sex = CategoryColumn.of(groups.tolist())
+    both = contest(labels, np.full(6000, 0.1), labels * 0.8 + 0.1, sex=sex)
+
+    # when its errors, or all, are looked at
+    errors, everything = (
+        fairness(dataclasses.replace(GATE, fairness=of), sensitive(), both)
+        for of in (FairnessOf.ERRORS, FairnessOf.ALL)
+    )
+
+    # then it is as just as it was, though it predicts them otherwise
+    assert errors.status is Status.PASSED
+    assert everything.status is Status.FAILED
+    assert "(DPPL)" in everything.reason or "predicted positive" in everything.reason
 
 
 def test_without_sensitive_attributes_nobody_is_compared():

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from watchkeeper import spec
 from watchkeeper.config.durations import Duration, render_duration
 from watchkeeper.config.parts import INSTANCE_TYPE, Section, Text, rate
+from watchkeeper.spec import FairnessOf
 
 TriggerName = Literal["drift", "performance", "concept_drift", "estimated_performance", "bias", "labels", "schedule"]
 """Names of `watchkeeper.spec.Trigger`; a person may always start a retraining."""
@@ -44,7 +45,11 @@ class Gate(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     segments: SegmentGate = SegmentGate()
     calibration: CalibrationGate = CalibrationGate()
-    fairness: bool = Field(True, description="Refuse a candidate that treats groups of people worse: monitors.bias.")
+    fairness: FairnessOf = Field(
+        FairnessOf.ERRORS,
+        description="What groups of people in monitors.bias may not fare worse in: errors, all (also how often "
+        "they are predicted the favourable outcome, whatever became of them), or nothing.",
+    )
 
     def spec(self, metric: str) -> spec.Gate:
         """The running parts' view; `metric` is that of the file, or the task's default."""

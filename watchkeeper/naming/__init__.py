@@ -182,6 +182,7 @@ __all__ = [
     "quarantine_prefix",
     "question_key",
     "questions_prefix",
+    "run_key",
     "run_prefix",
     "sample_key",
     "serving_parameter",
