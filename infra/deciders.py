@@ -122,17 +122,18 @@ class Deciders(Construct):
         return function
 
     def _admit_retraining(self) -> PythonFunction:
+        counts_labels = Trigger.LABELS in self._context.spec.retraining.triggers
         function = PythonFunction(
             self,
             self._context,
             "admit_retraining",
             description="Says whether a retraining that was asked for may go on",
             timeout=cdk.Duration.minutes(5),
-            memory_mb=1024,
-            layers=("core", "parser"),
+            memory_mb=1024 if counts_labels else 256,
+            layers=("core", "parser") if counts_labels else ("core",),
         )
         self._state.read_by(function, ["GetItem", "PutItem"])
-        if Trigger.LABELS in self._context.spec.retraining.triggers:
+        if counts_labels:
             function.reads(naming.labels_prefix(self._context.name), naming.baseline_prefix(self._context.name))
         return function
 

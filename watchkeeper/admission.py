@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from watchkeeper.durations import lasting
@@ -29,6 +30,23 @@ class Run:
     execution: str
     alarm: str = ""
     alarm_time: str = ""
+
+    def to_document(self) -> dict[str, str]:
+        """The fields as texts."""
+        return {**asdict(self), "trigger": self.trigger.value, "started": self.started.isoformat()}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, str]) -> Run:
+        """Read what `to_document` wrote, among other things."""
+        return cls(
+            name=document["name"],
+            trigger=Trigger(document["trigger"]),
+            reason=document["reason"],
+            started=datetime.fromisoformat(document["started"]),
+            execution=document["execution"],
+            alarm=document["alarm"],
+            alarm_time=document["alarm_time"],
+        )
 
 
 def event_key(trigger: Trigger, alarm: str, time: str) -> str | None:

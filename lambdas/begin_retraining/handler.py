@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -40,8 +39,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         alarm_time=request["alarm_time"],
     )
     registry.begin(run)
-    deployed.store().put(
-        naming.run_key(spec.name, run.name), jsonio.dumps({**asdict(run), "champion": champion.version})
-    )
+    account = {**run.to_document(), "champion": champion.version}
+    deployed.store().put(naming.run_key(spec.name, run.name), jsonio.dumps(account))
     logger.info("Began", trigger=run.trigger, reason=run.reason, champion=champion.version)
     return {"go": True, "version": champion.version, "model_name": champion.model_name}

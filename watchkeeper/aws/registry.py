@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from watchkeeper.admission import Run
-from watchkeeper.spec import Trigger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -158,20 +157,11 @@ class Registry:
     def last_run(self) -> Run | None:
         """The retraining that began last, or None."""
         item = self._get(RUN)
-        return None if item is None else _run(item)
+        return None if item is None else Run.from_document(item)
 
     def begin(self, run: Run) -> None:
         """Put a retraining on record as the one that began last."""
-        values = {
-            "pk": RUN,
-            "name": run.name,
-            "trigger": run.trigger.value,
-            "reason": run.reason,
-            "started": run.started.isoformat(),
-            "execution": run.execution,
-            "alarm": run.alarm,
-            "alarm_time": run.alarm_time,
-        }
+        values = {"pk": RUN, **run.to_document()}
         self._client.put_item(TableName=self._table, Item={name: {"S": value} for name, value in values.items()})
 
     def _get(self, key: str) -> dict[str, str] | None:
@@ -182,18 +172,6 @@ class Registry:
 def _plain(item: dict[str, Any]) -> dict[str, str]:
     """An item's string attributes; no record has others that are read here."""
     return {name: value["S"] for name, value in item.items() if "S" in value}
-
-
-def _run(item: dict[str, str]) -> Run:
-    return Run(
-        name=item["name"],
-        trigger=Trigger(item["trigger"]),
-        reason=item["reason"],
-        started=datetime.fromisoformat(item["started"]),
-        execution=item["execution"],
-        alarm=item["alarm"],
-        alarm_time=item["alarm_time"],
-    )
 
 
 def _serving(item: dict[str, str]) -> Serving:

@@ -267,6 +267,8 @@ class ModelConfig(Section):
                 f"retraining cannot use the personal field {self.personal_features[0]!r}, which never leaves the "
                 "capture prefix: stop sending it to the model, or set retraining.triggers to []"
             )
+        if "bias" in self.retraining.triggers and self.monitors.bias is None:
+            raise ValueError("retraining.triggers lists bias: name who is watched in monitors.bias, or leave it out")
         self._bias()  # refuses attributes that cannot be watched
         return self
 
