@@ -11,7 +11,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast synth check bench format lock layers schema clean
+.PHONY: help demo test test-fast synth check bench format lock layers schema machines clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ layers: $(ENV)/.tools ## build the Lambda layers, without Docker
 
 schema: $(ENV)/.ready ## write models/schema.json, which editors use to check models/*.yaml
 	$(PY) -m cli schema > models/schema.json
+
+machines: $(ENV)/.ready ## draw the state machines into docs/machines.md
+	$(PY) scripts/draw_machines.py
 
 clean: ## remove everything that was made here
 	rm -rf $(ENV) node_modules build cdk.out .localcloud

@@ -40,6 +40,10 @@ _EXPLAIN = """\
 Says what each value of a captured request added to its prediction. The version that answered it is asked about rows
 like it, by a batch transform job; the endpoint is not. See docs/explanation.md."""
 
+_RETRAIN = """\
+Starts a retraining: labels, training, gates, rollout. Alarms and schedules do so by themselves, as retraining.triggers
+says, and not within the cool-down; a person may at any time. What becomes of it, messages tell."""
+
 _PROFILE = """\
 Profiles the rows of a CSV or Parquet file against a baseline, wherever they are: only the profile need travel, and it
 merges with all others. With --noise it is differentially private. See docs/backtest.md."""
@@ -135,6 +139,20 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--json", action="store_true", help="print JSON")
     explain.set_defaults(run=_explain)
 
+    retrain = commands.add_parser("retrain", help="train a model anew, in the account", description=_RETRAIN)
+    retrain.add_argument("model", help="a model's name, or its YAML file")
+    retrain.add_argument("--reason", default="a person asked for it", metavar="TEXT", help="why, for the record")
+    retrain.add_argument(
+        "--hyperparameter",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="over those of the file; again for each",
+    )
+    retrain.add_argument("--wait", action="store_true", help="stay until it has ended")
+    retrain.set_defaults(run=_retrain)
+
     check = commands.add_parser("validate", help="check models' YAML files")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.set_defaults(run=_validate)
@@ -228,6 +246,15 @@ def _count(text: str) -> int:
     return number
 
 
+def _assignment(text: str) -> tuple[str, str]:
+    """A name and its value."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(text)
+    return name, value
+
+
+_assignment.__name__ = "NAME=VALUE"
 _count.__name__ = "whole number from 1 on"
 _positive.__name__ = "positive number"  # argparse names the type in its message
 
@@ -269,6 +296,12 @@ def _explain(options: argparse.Namespace) -> None:
     from cli.explain import run
 
     run(options.model, options.id, options.row, options.json)
+
+
+def _retrain(options: argparse.Namespace) -> None:
+    from cli.retrain import run
+
+    run(options.model, options.reason, dict(options.hyperparameter), wait=options.wait)
 
 
 def _validate(options: argparse.Namespace) -> None:

@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from glue_jobs import reference
 from glue_jobs.merging import batch, queue
-from glue_jobs.reference import Task
 from watchkeeper import bias
+from watchkeeper.aws import reference
+from watchkeeper.aws.reference import Task
 from watchkeeper.bias import Flips, GroupBaseline, GroupBinning, GroupCounts, group_settings
 from watchkeeper.errors import DatasetError
 from watchkeeper.estimation import Estimator

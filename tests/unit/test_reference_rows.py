@@ -9,11 +9,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from glue_jobs import reference
-from glue_jobs.reference import Run, Task
 from tests.support import model_spec
 from watchkeeper import naming
-from watchkeeper.aws import deployed
+from watchkeeper.aws import deployed, reference
+from watchkeeper.aws.reference import Run, Task
 from watchkeeper.capture import PREDICTED_SCORE
 from watchkeeper.errors import DatasetError
 
