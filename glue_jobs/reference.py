@@ -146,7 +146,7 @@ def labelled(spec: ModelSpec, task: Task) -> Iterator[Labelled]:
         for block in _readable(reader.blocks([requests], [answers]), task):
             assert block.identities is not None  # a row is a line of the file
             places = order[ids.places(block.identities.ids, names[order])]
-            yield Labelled(block.rows, block.features, block.predictions, rows_of(truth, places))
+            yield Labelled(block.rows, block.features, block.predictions, rows_of(truth, places), block.shares)
 
 
 def head(task: Task, rows: int) -> list[tuple[str, str]]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchkeeper.capture import payload
-from watchkeeper.capture.prediction import NEGATIVE, POSITIVE, Prediction, PredictionReader, canonical_label
-from watchkeeper.cells import parse_number
+from watchkeeper.capture.prediction import NEGATIVE, POSITIVE, Prediction, PredictionReader
+from watchkeeper.cells import canonical_label, parse_number
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import ModelSpec, Task
 

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from watchkeeper import jsonio
 from watchkeeper.capture import fields, payload
-from watchkeeper.capture.block import Block, Part, Unreadable, assembled, prediction_columns
+from watchkeeper.capture.block import Block, Part, Unreadable, assembled
 from watchkeeper.capture.joined import Exchange, JoinedReader
 from watchkeeper.capture.lines import PIECE_BYTES, TOO_LONG, pieces
 from watchkeeper.capture.record import Held, Record, RecordReader
@@ -134,7 +134,7 @@ class BatchReader:
         self._json = spec.input_format is InputFormat.JSON
         self._records = RecordReader(spec, identified=identified)
         self._joined = JoinedReader(spec, identified=identified)
-        self._nothing = Part(0, self._records.feature_columns(()), prediction_columns(spec.task, ()))
+        self._nothing = self._records.part(Held(outputs=[]))
 
     def blocks(self, requests: Iterable[bytes], answers: Iterable[bytes] | None) -> Iterator[Block]:
         """Typed columns of the rows in two streams of bytes, cut anywhere; at most one block is held at a time."""
