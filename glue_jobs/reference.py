@@ -133,7 +133,7 @@ def labelled(spec: ModelSpec, task: Task) -> Iterator[Labelled]:
     DatasetError
         An object has gone, or a line cannot be read, or has no answer or label.
     """
-    reader = BatchReader(spec, identified=True)
+    reader = BatchReader(spec, identified=True, numbered=True)
     folder, _, name = task.requests.rpartition(HOLDOUT_FEATURES)
     labels = _lines(f"{folder}{HOLDOUT_LABELS}{name.rpartition('.')[0]}.csv")
     rows = zip_longest(_lines(task.requests), _lines(task.answers), labels, fillvalue=b"")

@@ -46,6 +46,11 @@ class Identities:
     ids: Ids
     sizes: NDArray[np.int64]
 
+    @property
+    def nameless(self) -> int:
+        """Rows of records without an id."""
+        return int(self.sizes[self.ids == ids.NOTHING].sum())
+
     @classmethod
     def none(cls) -> Identities:
         """Those of no records."""
