@@ -33,6 +33,8 @@ from watchkeeper.naming import Metric
 from watchkeeper.spec import deployed_spec
 
 NO_BASELINE = "no baseline"
+NOTHING_FOUND: dict[Metric, float] = {Metric.BIASED_GROUPS: 0, Metric.BIAS_DRIFT: 0}
+"""Ends an alarm that was of the version before."""
 
 
 @observed
@@ -46,8 +48,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     counted = GroupHours(CuratedHours(deployed.store(), spec, end, timedelta(hours=monitor.window_hours)))
     serving = deployed.registry().serving()
     baseline = None if serving is None else counted.baseline(serving.version)
-    if baseline is None:
+    if serving is None or baseline is None:
         logger.warning("This version has no groups to compare; start the model's onboarding or retraining")
+        emit(spec.name, end, NOTHING_FOUND)
         return {"outcome": NO_BASELINE, "rows": 0, "biased": 0, "look": None}
     _tell_what_changed(group_settings(monitor, spec.task), baseline)
     hours = naming.window_hours(end, monitor.window_hours)
@@ -58,7 +61,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     look = BiasLook(spec.name, baseline.version, hours[0], end, words, findings)
     key = naming.findings_key(spec.name, BIAS, end)
     deployed.store().put(key, look.to_json())
-    emit(spec.name, end, _metrics(look))
+    emit(spec.name, end, _metrics(look, new=serving.is_new(look.start)))
     logger.info("Looked", version=look.version, outcome=look.outcome.value, rows=findings.rows)
     return {"outcome": look.outcome.value, "rows": findings.rows, "biased": look.biased_groups, "look": key}
 
@@ -81,10 +84,10 @@ def _dispersion(parts: Sequence[GroupCounts]) -> float:
     return dispersion(held) if len(held) >= LEAST_PARTS else 1.0
 
 
-def _metrics(look: BiasLook) -> dict[Metric, float]:
-    """While there are too few rows, an alarm holds its last state."""
+def _metrics(look: BiasLook, *, new: bool) -> dict[Metric, float]:
+    """While there are too few rows, an alarm holds its last state, unless that was of the version before."""
     if not look.judged:
-        return {}
+        return NOTHING_FOUND if new else {}
     return {
         Metric.BIASED_GROUPS: look.biased_groups,
         Metric.BIAS_SCORE: look.score,

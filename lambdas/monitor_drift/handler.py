@@ -23,6 +23,9 @@ from watchkeeper.naming import Metric
 from watchkeeper.profile import Baseline
 from watchkeeper.spec import ModelSpec, deployed_spec
 
+NOTHING_FOUND: dict[Metric, float] = {Metric.DRIFTED_FEATURES: 0, Metric.PREDICTION_DRIFT: 0, Metric.SUSPECT_VERSION: 0}
+"""Ends an alarm that was of the version before."""
+
 
 @observed
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     stored = None if serving is None else deployed.store().get(naming.baseline_key(spec.name, serving.version))
     if serving is None or stored is None:
         logger.warning("There is no baseline to compare with; start the model's onboarding")
-        emit(spec.name, end, {Metric.WINDOW_ROWS: 0})
+        emit(spec.name, end, {Metric.WINDOW_ROWS: 0, **NOTHING_FOUND})
         return {"verdict": Verdict.NO_BASELINE.value, "drifted": [], "rows": 0, "window": [], "findings": None}
     baseline = Baseline.from_json(stored)
     length = timedelta(hours=spec.drift.window_hours)
@@ -74,7 +77,7 @@ def _memory(spec: ModelSpec, baseline: Baseline) -> Memory:
 def _metrics(findings: Findings, serving: Serving, end: datetime) -> dict[Metric, float]:
     values: dict[Metric, float] = {Metric.WINDOW_ROWS: findings.rows}
     if findings.verdict is Verdict.INSUFFICIENT_DATA:
-        return values
+        return values | (NOTHING_FOUND if serving.is_new(findings.start) else {})
     on_probation = serving.previous_version is not None and end <= serving.probation_until
     return values | {
         Metric.DRIFTED_FEATURES: len(findings.changed_features),

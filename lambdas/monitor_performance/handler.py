@@ -22,6 +22,8 @@ from watchkeeper.spec import ModelSpec, deployed_spec
 
 MOST_ALPHA = 0.05
 NO_BASELINE = "no baseline"
+NOTHING_FOUND: dict[Metric, float] = {Metric.PERFORMANCE_FALL: 0, Metric.CONCEPT_DRIFT: 0}
+"""Ends an alarm that was of the version before."""
 
 
 @observed
@@ -33,8 +35,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     counted = OutcomeHours(CuratedHours(deployed.store(), spec, end, length))
     serving = deployed.registry().serving()
     baseline = None if serving is None else counted.baseline(serving.version)
-    if baseline is None:
+    if serving is None or baseline is None:
         logger.warning("There are no labelled rows to compare with; start the model's onboarding")
+        emit(spec.name, end, NOTHING_FOUND)
         return {"verdict": NO_BASELINE, "labelled": 0, "look": None}
     hours = naming.window_hours(end, spec.performance.window_hours)
     parts = list(counted.parts(baseline, hours))
@@ -43,7 +46,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     look = PerformanceLook(spec.name, baseline.version, hours[0], end, findings, measure(window))
     key = naming.findings_key(spec.name, PERFORMANCE, end)
     deployed.store().put(key, look.to_json())
-    emit(spec.name, end, _metrics(look))
+    emit(spec.name, end, _metrics(look, new=serving.is_new(look.start)))
     logger.info(
         "Looked",
         version=look.version,
@@ -60,13 +63,13 @@ def _settings(spec: ModelSpec, overdispersion: float) -> CompareSettings:
     return CompareSettings(alpha=alpha, minimum_labelled=monitor.minimum_labels, overdispersion=overdispersion)
 
 
-def _metrics(look: PerformanceLook) -> dict[Metric, float]:
-    """While there are too few labels, an alarm holds its last state."""
+def _metrics(look: PerformanceLook, *, new: bool) -> dict[Metric, float]:
+    """While there are too few labels, an alarm holds its last state, unless that was of the version before."""
     values: dict[Metric, float] = {}
     if look.performance.coverage is not None:
         values[Metric.LABEL_COVERAGE] = 100 * look.performance.coverage
     if look.findings.verdict is Verdict.INSUFFICIENT_DATA:
-        return values
+        return values | (NOTHING_FOUND if new else {})
     if look.primary.value is not None:
         values[Metric.PERFORMANCE] = look.primary.value
     return values | {Metric.PERFORMANCE_FALL: look.fall, Metric.CONCEPT_DRIFT: int(look.concept_changed)}

@@ -324,9 +324,15 @@ def test_a_version_on_probation_is_suspect_when_its_predictions_alone_drift(aws,
 def test_without_enough_rows_or_a_baseline_there_is_no_verdict(aws, capsys):
     # given no serving record; then a serving version with few rows
     assert monitor()["verdict"] == "no baseline"
-    assert metrics(capsys) == {"WindowRows": 0.0, "time": int((HOUR + timedelta(hours=1)).timestamp() * 1000)}
+    assert metrics(capsys) == {
+        "WindowRows": 0.0,
+        "DriftedFeatures": 0.0,
+        "PredictionDrift": 0.0,
+        "SuspectVersion": 0.0,
+        "time": int((HOUR + timedelta(hours=1)).timestamp() * 1000),
+    }
     put_baseline(aws)
-    serve()
+    serve(since=(HOUR - timedelta(days=30)).isoformat())
     capture(aws, records(299, seed=2, shift=30))
     capsys.readouterr()
 
@@ -337,6 +343,22 @@ def test_without_enough_rows_or_a_baseline_there_is_no_verdict(aws, capsys):
     assert (first["verdict"], first["rows"]) == ("insufficient data", 299)
     assert (second["verdict"], second["rows"]) == ("insufficient data", 0)
     assert "DriftedFeatures" not in metrics(capsys)
+
+
+def test_a_drift_alarm_of_the_version_before_does_not_outlive_it(aws, capsys):
+    # given a version that took over within the window, with few rows yet
+    put_baseline(aws)
+    serve()
+    capture(aws, records(299, seed=2, shift=30))
+    capsys.readouterr()
+
+    # when
+    answer = monitor()
+
+    # then
+    assert answer["verdict"] == "insufficient data"
+    emitted = metrics(capsys)
+    assert (emitted["DriftedFeatures"], emitted["PredictionDrift"], emitted["SuspectVersion"]) == (0, 0, 0)
 
 
 def test_the_better_candidate_passes_the_gate_and_the_verdict_is_kept(aws):

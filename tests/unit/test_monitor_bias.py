@@ -60,9 +60,9 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-def serve(s3: Any, judged: GroupBaseline = FAIR) -> None:
+def serve(s3: Any, judged: GroupBaseline = FAIR, since: datetime = END - timedelta(days=30)) -> None:
     s3.put_object(Bucket=BUCKET, Key=naming.group_baseline_key("credit", "v1"), Body=judged.to_json())
-    put_serving("v1", END)
+    put_serving("v1", since)
 
 
 def count(s3: Any, hours_ago: int, seen: Labelled) -> None:
@@ -212,6 +212,18 @@ def test_too_few_rows_give_no_verdict_and_leave_the_alarm_as_it_is(
     assert emitted(capsys.readouterr().out) == {}
 
 
+def test_an_alarm_of_the_version_before_does_not_outlive_it(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    # given a version that took over within the window
+    serve(s3, since=END - timedelta(hours=1))
+
+    # when
+    answer, _ = look(s3)
+
+    # then
+    assert answer["outcome"] == "insufficient data"
+    assert emitted(capsys.readouterr().out) == {"BiasedGroups": 0, "BiasDrift": 0}
+
+
 def test_without_a_baseline_nothing_is_looked_at(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
     # given a version that was deployed before there were baselines of groups
     put_serving("v1", END)
@@ -221,7 +233,7 @@ def test_without_a_baseline_nothing_is_looked_at(s3: Any, capsys: pytest.Capture
 
     # then
     assert answer == {"outcome": "no baseline", "rows": 0, "biased": 0, "look": None}
-    assert emitted(capsys.readouterr().out) == {}
+    assert emitted(capsys.readouterr().out) == {"BiasedGroups": 0, "BiasDrift": 0}  # what was said of another version
 
 
 def test_hours_that_differ_more_than_chance_make_a_look_more_careful(s3: Any) -> None:

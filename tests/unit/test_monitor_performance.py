@@ -60,9 +60,9 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-def serve(s3: Any) -> None:
+def serve(s3: Any, since: datetime = END - timedelta(days=30)) -> None:
     s3.put_object(Bucket=BUCKET, Key=naming.outcome_baseline_key("credit", "v1"), Body=BASELINE.to_json())
-    put_serving("v1", END)
+    put_serving("v1", since)
 
 
 def count(s3: Any, hours_ago: int, seen: Labelled) -> None:
@@ -139,10 +139,24 @@ def test_too_few_labels_give_no_verdict_and_leave_the_alarm_as_it_is(
     assert emitted(capsys.readouterr().out).keys() == {"LabelCoverage"}
 
 
+def test_an_alarm_of_the_version_before_does_not_outlive_it(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    # given a version that took over within the window, with few labels yet
+    serve(s3, since=END - timedelta(hours=1))
+    count(s3, 3, rows(6000, seed=5, worse=True, labelled=0.01))
+
+    # when
+    answer, _ = look(s3)
+
+    # then
+    assert answer["verdict"] == Verdict.INSUFFICIENT_DATA.value
+    metrics = emitted(capsys.readouterr().out)
+    assert (metrics["PerformanceFall"], metrics["ConceptDrift"]) == (0, 0)
+
+
 def test_without_a_baseline_nothing_is_looked_at(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
     # when
     answer = monitor_performance.handler({"scheduled_time": END.isoformat()}, CONTEXT)
 
     # then
     assert answer == {"verdict": "no baseline", "labelled": 0, "look": None}
-    assert emitted(capsys.readouterr().out) == {}
+    assert emitted(capsys.readouterr().out) == {"PerformanceFall": 0, "ConceptDrift": 0}  # what was said of another

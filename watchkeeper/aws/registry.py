@@ -46,6 +46,10 @@ class Serving:
     previous_version: str | None = None
     previous_endpoint_config: str | None = None
 
+    def is_new(self, start: datetime) -> bool:
+        """Whether it took over within a window: what an alarm said until then, it said of another version."""
+        return self.since > start
+
 
 @dataclass(frozen=True)
 class VersionRecord:
