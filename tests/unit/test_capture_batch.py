@@ -12,11 +12,11 @@ import pytest
 from tests.support import model_spec
 from tests.unit.captured import cells
 from watchkeeper import ids
-from watchkeeper.capture import PREDICTED_SCORE, batch, fields
+from watchkeeper.capture import PREDICTED_LABEL, PREDICTED_SCORE, batch, fields
 from watchkeeper.capture.batch import BatchReader, FilePair, manifest_uris, paired
 from watchkeeper.capture.block import Block
 from watchkeeper.errors import CaptureError
-from watchkeeper.spec import InputFormat
+from watchkeeper.spec import InputFormat, Output, Task
 
 GENERATED = "1f1d57b1-2e6f-488c-8c30-db4e6d757861", "2026-11-21T10:00:00Z"
 
@@ -147,6 +147,28 @@ def test_the_id_that_the_job_generated_is_the_row_s(
         ids.NOTHING: (1, begin + 3600),
     }
     assert sum(block.identities.nameless for block in blocks if block.identities) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "0.1,0.7,0.2, %s,%s",
+        '{"SageMakerOutput": [0.1, 0.7, 0.2], "SageMakerInferenceId": "%s", "SageMakerInferenceTime": "%s"}',
+        '{"cat": 0.1, "owl": 0.2, "dog": 0.7, "SageMakerInferenceId": "%s", "SageMakerInferenceTime": "%s"}',
+    ],
+)
+def test_probabilities_of_classes_are_read_beside_generated_ids(answer: str):
+    # given
+    spec = model_spec(task=Task.MULTICLASS, output=Output(classes=("cat", "dog", "owl")))
+
+    # when
+    reader = BatchReader(spec, identified=True)
+    blocks = list(reader.blocks([b"31,5.5,rent\n"], [(answer % appended(1, 5)).encode()]))
+
+    # then
+    assert list(whose(blocks)) == [ids.digest(appended(1, 5)[0]).tolist()[0]]
+    assert [share.tolist() for share in blocks[0].shares.values()] == [[0.1], [0.7], [0.2]]
+    assert cells(blocks[0].predictions[PREDICTED_LABEL]) == ["dog"]
 
 
 def test_the_rows_of_a_holdout_are_known_by_their_lines():

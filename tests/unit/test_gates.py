@@ -10,7 +10,7 @@ from tests.support import model_spec
 from watchkeeper.errors import DatasetError
 from watchkeeper.gates import accuracy, judge, rmse, roc_auc
 from watchkeeper.holdout import answer_numbers, canonical_truth, read_answers, truth_numbers
-from watchkeeper.spec import Gate, Label, ModelSpec, Retraining, Task
+from watchkeeper.spec import Gate, Label, ModelSpec, Output, Retraining, Task
 from watchkeeper.trainingset import Manifest, Split, problem
 
 AUC = Gate("roc_auc", 0.0, 0.01, 0.95)
@@ -138,6 +138,10 @@ def test_transform_outputs_become_numbers_for_each_task():
     regression = spec_of(Task.REGRESSION, "rmse")
     assert [canonical_truth(regression, text) for text in ("1.50", "inf", "x")] == ["1.5", None, None]
     assert answer_numbers(regression, [], read_answers(regression, ["1.5\n2"], 2)).tolist() == [1.5, 2.0]
+    # and a vector is the likeliest class, where the model's file names the classes
+    named = model_spec(task=Task.MULTICLASS, output=Output(classes=("low", "mid", "top")), retraining=multi.retraining)
+    vectors = read_answers(named, ["0.2,0.1,0.7\n0.6,0.3,0.1\n"], 2)
+    assert answer_numbers(named, ["low", "mid", "top"], vectors).tolist() == [2, 0]
     with pytest.raises(DatasetError, match="answered 2 of 3"):
         read_answers(regression, ["1.5\n2"], 3)
 
