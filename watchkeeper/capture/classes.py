@@ -63,11 +63,10 @@ class ClassShares:
 
     def _of_object(self, row: Mapping[str, object]) -> Mapping[str, object] | list[object] | None:
         named = None if self._score is None else row[str(self._score)]
-        keys = [key for key in SHARE_KEYS if isinstance(row.get(key), list | Mapping)]
-        for found in (named, *(row[key] for key in keys[:1])):
+        for found in (named, *(row.get(key) for key in SHARE_KEYS)):
             if isinstance(found, list | Mapping):
                 return found
-        return row if self._places.keys() == {canonical_label(key) for key in row} else None
+        return row if {canonical_label(key) for key in row} == self._places.keys() else None
 
     def _of_values(self, row: object) -> Mapping[str, object] | list[object] | None:
         values = row if isinstance(row, list) else [row]
@@ -80,7 +79,7 @@ class ClassShares:
             return values
         if len(values) == 2 and (canonical_label(str(values[0])) in self._places or not is_distribution(values)):
             return None  # a label, which may be a number, and its score
-        return values if all(map(is_number, values)) else None
+        return values if all(map(is_number, values)) else None  # too many or too few, which is refused
 
     def _by_name(self, held: Mapping[str, object], place: str) -> tuple[float, ...]:
         named = {canonical_label(name): share for name, share in held.items()}
