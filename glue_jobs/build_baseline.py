@@ -85,7 +85,7 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows, spec.output.classes))
     if judged.estimator is not None:
         data.put(naming.estimator_key(spec.name, version), judged.estimator.to_json())
     if judged.groups is not None:
@@ -167,9 +167,9 @@ class Rows:
         return {row["stretch"]: read(bytes(row["profile"])) for row in merged(partials, "stretch", read).collect()}
 
 
-def _share(spec: ModelSpec, rows: int) -> float:
-    """Of so many rows, the share that bins are fitted on."""
-    return min(1.0, SAMPLE_CELLS / max(1, rows * len(spec.profiled_features)))
+def _share(spec: ModelSpec, rows: int, classes: Sequence[str] = ()) -> float:
+    """Of so many rows, which may hold a probability for each of some classes, the share that bins are fitted on."""
+    return min(1.0, SAMPLE_CELLS / max(1, rows * (len(spec.profiled_features) + len(classes))))
 
 
 def _tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[Task]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from watchkeeper.capture import payload
-from watchkeeper.capture.prediction import Prediction, PredictionReader, canonical_label
-from watchkeeper.cells import parse_number
+from watchkeeper.capture.prediction import Prediction, PredictionReader
+from watchkeeper.cells import canonical_label, parse_number
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import ModelSpec, Task
 

@@ -79,11 +79,14 @@ class Output:
 
     `label` and `score` are a column's position in CSV or list answers, or a name in JSON answers. A score is the
     probability of the positive class (binary), of the predicted class (multiclass) or the predicted value (regression).
+
+    `classes` are those of a multiclass model that answers a probability for each, in the order in which it does.
     """
 
     label: int | str | None = None
     score: int | str | None = None
     threshold: float = 0.5
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from tests.support import model_spec
 from watchkeeper.errors import DatasetError
 from watchkeeper.holdout import canonical_truth, read_answers
-from watchkeeper.spec import Label, ModelSpec, Task
+from watchkeeper.spec import Label, ModelSpec, Output, Task
 from watchkeeper.trainingset import Manifest, Split, problem
 
 
@@ -27,6 +27,9 @@ def test_transform_outputs_are_read_a_line_a_row_or_several_rows_a_line():
     assert [answer.label for answer in binary] == ["positive", "negative", "negative"]
     outputs = ['{"predictions":[{"label":"cat","score":0.5},{"label":"dog","score":0.5},{"label":"cow","score":1}]}']
     assert [answer.label for answer in read_answers(spec_of(Task.MULTICLASS), outputs, 3)] == ["cat", "dog", "cow"]
+    named = model_spec(task=Task.MULTICLASS, output=Output(classes=("low", "mid", "top")))
+    vectors = read_answers(named, ["0.2,0.1,0.7\n0.6,0.3,0.1\n"], 2)
+    assert [answer.label for answer in vectors] == ["top", "low"]  # the likeliest, where the file names the classes
     regression = spec_of(Task.REGRESSION)
     assert [answer.score for answer in read_answers(regression, ["1.5\n2"], 2)] == [1.5, 2.0]
     with pytest.raises(DatasetError, match="answered 2 of 3"):

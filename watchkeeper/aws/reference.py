@@ -133,7 +133,7 @@ def labelled(spec: ModelSpec, task: Task) -> Iterator[Labelled]:
     DatasetError
         An object has gone, or a line cannot be read, or has no answer or label.
     """
-    reader = BatchReader(spec, identified=True)
+    reader = BatchReader(spec, identified=True, numbered=True)
     folder, _, name = task.requests.rpartition(HOLDOUT_FEATURES)
     labels = _lines(f"{folder}{HOLDOUT_LABELS}{name.rpartition('.')[0]}.csv")
     rows = zip_longest(_lines(task.requests), _lines(task.answers), labels, fillvalue=b"")
@@ -147,7 +147,8 @@ def labelled(spec: ModelSpec, task: Task) -> Iterator[Labelled]:
         for block in _readable(reader.blocks([requests], [answers]), task):
             assert block.identities is not None  # a row is a line of the file
             places = order[ids.places(block.identities.ids, names[order])]
-            parts.append(Labelled(block.rows, block.features, block.predictions, rows_of(truth, places)))
+            told_of = rows_of(truth, places)
+            parts.append(Labelled(block.rows, block.features, block.predictions, told_of, block.shares))
             lines.append(places)
         yield Labelled.together(parts).taken(np.argsort(np.concatenate(lines), kind="stable"))
 

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from watchkeeper import spec
 from watchkeeper.config.bias import Columns
 from watchkeeper.config.card import Card
+from watchkeeper.config.classes import Classes
 from watchkeeper.config.durations import Duration, render_duration
 from watchkeeper.config.labels import Label, Labels
 from watchkeeper.config.monitors import Monitors
@@ -122,6 +123,7 @@ class Output(Section):
     label: int | str | None = Field(None, description="Column position (CSV, lists) or name (JSON) of the label.")
     score: int | str | None = Field(None, description="Column position or name of the score.")
     threshold: float = Field(0.5, ge=0, le=1, description="Binary: scores from here on mean positive.")
+    classes: Classes = ()
 
 
 class Baseline(Section):
@@ -255,6 +257,8 @@ class ModelConfig(Section):
     def _parts_agree(self) -> ModelConfig:
         if self.label.name in self.input.features:
             raise ValueError(f"label {self.label.name!r} is also a feature: remove it from input.features")
+        if self.output.classes and self.task is not Task.MULTICLASS:
+            raise ValueError(f"output.classes are of multiclass models, but this one is {self.task}: leave them out")
         metric = self.gate_metric
         if (metric == "rmse") != (self.task is Task.REGRESSION) or (
             metric == "roc_auc" and self.task is not Task.BINARY
@@ -313,7 +317,7 @@ class ModelConfig(Section):
                 for name, kind in self.input.features.items()
             ),
             input_format=self.input.format,
-            output=spec.Output(self.output.label, self.output.score, self.output.threshold),
+            output=spec.Output(self.output.label, self.output.score, self.output.threshold, self.output.classes),
             label=spec.Label(self.label.name, self.label.positive),
             drift=self.monitors.drift.spec(),
             retraining=retraining.spec(self.gate_metric),
