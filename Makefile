@@ -11,13 +11,18 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := true
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast synth check bench format lock layers schema clean
+.PHONY: help demo test test-fast synth check bench format lock layers schema machines clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
+# On your own data: DATA=file LABEL=column, and TRAFFIC=file or IN_ORDER=1, SENSITIVE="sex=Male race" FAVOURABLE=value,
+# LABEL_DELAY=hours, REPORT=file. `python -m cli demo --help` says what they mean.
 demo: $(ENV)/.ready ## run the whole loop here, no AWS account needed (DATA=file LABEL=column for your own data)
-	$(PY) -m cli demo $(if $(DATA),--data "$(DATA)") $(if $(LABEL),--label "$(LABEL)")
+	$(PY) -m cli demo $(if $(DATA),--data "$(DATA)") $(if $(LABEL),--label "$(LABEL)") \
+	    $(if $(TRAFFIC),--traffic "$(TRAFFIC)") $(if $(IN_ORDER),--in-order) \
+	    $(foreach each,$(SENSITIVE),--sensitive "$(each)") $(if $(FAVOURABLE),--favourable "$(FAVOURABLE)") \
+	    $(if $(LABEL_DELAY),--label-delay "$(LABEL_DELAY)") $(if $(REPORT),--report "$(REPORT)")
 
 # The embedded AWS changes moto for its whole process, so its tests have processes of their own.
 test: $(ENV)/.ready ## run all tests, end to end included
@@ -54,6 +59,9 @@ layers: $(ENV)/.tools ## build the Lambda layers, without Docker
 
 schema: $(ENV)/.ready ## write models/schema.json, which editors use to check models/*.yaml
 	$(PY) -m cli schema > models/schema.json
+
+machines: $(ENV)/.ready ## draw the state machines into docs/machines.md
+	$(PY) scripts/draw_machines.py
 
 clean: ## remove everything that was made here
 	rm -rf $(ENV) node_modules build cdk.out .localcloud

@@ -18,7 +18,11 @@ _DEMO = """\
 Runs the whole loop on this machine, with no AWS account: trains and deploys a model to an embedded AWS from the real
 templates, establishes its baseline, sends healthy traffic, then drifted traffic until the alarm fires, hands in labels,
 retrains, rolls out behind a canary, then does the same with a flawed version and lets it be rolled back. Takes a few
-minutes and writes an HTML report."""
+minutes and writes an HTML report.
+
+With --data it does so with a table of your own. With --in-order or --traffic nothing is simulated: the rows are served
+once, in their order, their labels come late, and it tells what was estimated without labels, what labels said, how
+groups of people fared, and what raised an alarm. In CSV files '?', 'NA', 'null', 'None' and 'NaN' mean missing."""
 
 
 _CONSTRAINTS = """\
@@ -35,6 +39,10 @@ how late a known change would have been found, and which threshold would have ke
 _EXPLAIN = """\
 Says what each value of a captured request added to its prediction. The version that answered it is asked about rows
 like it, by a batch transform job; the endpoint is not. See docs/explanation.md."""
+
+_RETRAIN = """\
+Starts a retraining: labels, training, gates, rollout. Alarms and schedules do so by themselves, as retraining.triggers
+says, and not within the cool-down; a person may at any time. What becomes of it, messages tell."""
 
 _PROFILE = """\
 Profiles the rows of a CSV or Parquet file against a baseline, wherever they are: only the profile need travel, and it
@@ -69,7 +77,30 @@ def parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--label", metavar="COLUMN", help="with --data: the column to predict")
     demo.add_argument("--in-order", action="store_true", help="with --data: rows are in time order; simulate no drift")
-    demo.add_argument("--traffic", type=Path, metavar="FILE", help="with --data: later rows to serve, in order")
+    demo.add_argument(
+        "--traffic", type=Path, metavar="FILE", help="with --data: later rows, with labels, to serve in order"
+    )
+    demo.add_argument(
+        "--sensitive",
+        action="append",
+        default=[],
+        metavar="COLUMN[:CUT,CUT][=GROUP]",
+        help="with --data: groups to compare, with GROUP or the largest; numbers need cut points; may be repeated",
+    )
+    demo.add_argument(
+        "--favourable",
+        action="append",
+        default=[],
+        metavar="VALUE",
+        help="with --sensitive: the label's value that people would wish for (binary: the positive one); of several "
+        "classes it may be repeated; of numbers, the value from which on they are content",
+    )
+    demo.add_argument(
+        "--label-delay",
+        type=_count,
+        metavar="HOURS",
+        help="labels come so long after each request (rows in order: 24; otherwise when the story needs them)",
+    )
     demo.add_argument(
         "--report", type=Path, default=Path("build/demo-report.html"), metavar="FILE", help="default: %(default)s"
     )
@@ -107,6 +138,20 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--row", type=_count, default=1, metavar="N", help="of a request of several rows (1)")
     explain.add_argument("--json", action="store_true", help="print JSON")
     explain.set_defaults(run=_explain)
+
+    retrain = commands.add_parser("retrain", help="train a model anew, in the account", description=_RETRAIN)
+    retrain.add_argument("model", help="a model's name, or its YAML file")
+    retrain.add_argument("--reason", default="a person asked for it", metavar="TEXT", help="why, for the record")
+    retrain.add_argument(
+        "--hyperparameter",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="over those of the file; again for each",
+    )
+    retrain.add_argument("--wait", action="store_true", help="stay until it has ended")
+    retrain.set_defaults(run=_retrain)
 
     check = commands.add_parser("validate", help="check models' YAML files")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -201,6 +246,15 @@ def _count(text: str) -> int:
     return number
 
 
+def _assignment(text: str) -> tuple[str, str]:
+    """A name and its value."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(text)
+    return name, value
+
+
+_assignment.__name__ = "NAME=VALUE"
 _count.__name__ = "whole number from 1 on"
 _positive.__name__ = "positive number"  # argparse names the type in its message
 
@@ -242,6 +296,12 @@ def _explain(options: argparse.Namespace) -> None:
     from cli.explain import run
 
     run(options.model, options.id, options.row, options.json)
+
+
+def _retrain(options: argparse.Namespace) -> None:
+    from cli.retrain import run
+
+    run(options.model, options.reason, dict(options.hyperparameter), wait=options.wait)
 
 
 def _validate(options: argparse.Namespace) -> None:

@@ -29,8 +29,8 @@ from watchkeeper.spec import ModelSpec, deployed_spec
 
 log = logging.getLogger("backfill_profiles")
 WORK = "bucket string, key string, answers string, capture string, hour string, start long, stop long, pieces int"
-PARTIAL = "capture string, hour string, start long, profile binary, quarantined binary"
-DONE = "key string, rows long, unreadable long"
+PARTIAL = "capture string, hour string, start long, profile binary, quarantined binary, nameless long"
+DONE = "key string, rows long, unreadable long, nameless long"
 
 
 class Task(NamedTuple):
@@ -66,8 +66,10 @@ def main() -> None:
     tasks = list(_tasks(spec, baseline, data, span, largest))
     spark = session(f"{spec.name}: backfill profiles")
     done = backfill(spark, spec, baseline, data, tasks).collect() if tasks else []
-    rows, unreadable = sum(row["rows"] for row in done), sum(row["unreadable"] for row in done)
+    rows, unreadable, nameless = (sum(row[name] for row in done) for name in ("rows", "unreadable", "nameless"))
     log.warning("%s: %d objects, %d rows, %d unreadable records", spec.name, len(done), rows, unreadable)
+    if nameless:
+        log.warning("%s: %d rows. %s", spec.name, nameless, profiling.NAMELESS)
 
 
 def _tasks(
@@ -103,7 +105,7 @@ def _tasks(
 
 
 def backfill(spark: SparkSession, spec: ModelSpec, baseline: Baseline, data: str, tasks: Sequence[Task]) -> DataFrame:
-    """Profile the pieces; one row an object: `key, rows, unreadable`."""
+    """Profile the pieces; one row an object: see `DONE`."""
 
     def observe(queued: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in queued:
@@ -113,7 +115,8 @@ def backfill(spark: SparkSession, spec: ModelSpec, baseline: Baseline, data: str
                 if observed is not None:  # it may have been deleted meanwhile
                     capture = CaptureKey(task.capture, baseline.version, datetime.fromisoformat(task.hour))
                     profiling.stage(spec, store(data), capture, observed, task.start)
-                    made = (task.capture, task.hour, task.start, observed.profile.to_json(), observed.quarantined)
+                    found = observed.profile.to_json(), observed.quarantined, observed.nameless
+                    made = (task.capture, task.hour, task.start, *found)
                     yield pd.DataFrame([made], columns=[field.split()[0] for field in PARTIAL.split(", ")])
 
     def write(partials: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -139,7 +142,10 @@ def _observed(spec: ModelSpec, baseline: Baseline, task: Task) -> Observed | Non
         capture = spec.parse_capture_key(task.capture)
         return None if streamed is None else profiling.observe(spec, baseline, capture, streamed)
     requests, answers = source.stream(task.key), source.stream(task.answers)
-    return None if requests is None or answers is None else profiling.observe_batch(spec, baseline, requests, answers)
+    if requests is None or answers is None:
+        return None
+    capture = CaptureKey(task.capture, baseline.version, datetime.fromisoformat(task.hour))
+    return profiling.observe_batch(spec, baseline, capture, requests, answers)
 
 
 def _written(spec: ModelSpec, baseline: Baseline, data: str, parts: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +156,8 @@ def _written(spec: ModelSpec, baseline: Baseline, data: str, parts: pd.DataFrame
     quarantined = b"".join(bytes(part) for part in parts["quarantined"])
     capture = CaptureKey(key, baseline.version, hour)
     profiling.write(spec, baseline, store(data), capture, Observed(profile, quarantined))
-    return pd.DataFrame({"key": [key], "rows": [profile.rows], "unreadable": [profile.unreadable]})
+    counts = {"rows": profile.rows, "unreadable": profile.unreadable, "nameless": int(parts["nameless"].sum())}
+    return pd.DataFrame([{"key": key, **counts}])
 
 
 if __name__ == "__main__":

@@ -24,19 +24,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from glue_jobs import labelled, reference
+from glue_jobs import labelled
 from glue_jobs.job import arguments, session
 from glue_jobs.merging import batch, merged, queue
-from glue_jobs.reference import Run, Task
 from watchkeeper import jsonio, naming
 from watchkeeper.attribution import RequestSample
-from watchkeeper.aws import label_values
+from watchkeeper.aws import label_values, reference
 from watchkeeper.aws.deployed import store
+from watchkeeper.aws.reference import Run, Task
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import Block
 from watchkeeper.drift import Calibration
 from watchkeeper.errors import BaselineError
-from watchkeeper.gates import GateResult
+from watchkeeper.gates import Judgement
 from watchkeeper.lineage import Lineage
 from watchkeeper.profile import Baseline, Binning, Observer, Profile
 from watchkeeper.profile.profile import rebased
@@ -85,7 +85,7 @@ def main() -> None:
         calibration = Calibration.learn(baseline, [rebased(profile, baseline.id) for profile in in_order])
         data.put(naming.calibration_key(spec.name, version), calibration.to_json())
     label_values.keep(data, spec.name, manifest.spellings)
-    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows))
+    judged = labelled.judged(spark, spec, version, holdout, _share(spec, manifest.holdout_rows, spec.output.classes))
     if judged.estimator is not None:
         data.put(naming.estimator_key(spec.name, version), judged.estimator.to_json())
     if judged.groups is not None:
@@ -167,9 +167,9 @@ class Rows:
         return {row["stretch"]: read(bytes(row["profile"])) for row in merged(partials, "stretch", read).collect()}
 
 
-def _share(spec: ModelSpec, rows: int) -> float:
-    """Of so many rows, the share that bins are fitted on."""
-    return min(1.0, SAMPLE_CELLS / max(1, rows * len(spec.profiled_features)))
+def _share(spec: ModelSpec, rows: int, classes: Sequence[str] = ()) -> float:
+    """Of so many rows, which may hold a probability for each of some classes, the share that bins are fitted on."""
+    return min(1.0, SAMPLE_CELLS / max(1, rows * (len(spec.profiled_features) + len(classes))))
 
 
 def _tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[Task]:
@@ -193,7 +193,7 @@ def _taken(block: Block, places: NDArray[np.intp]) -> Block:
 def _lineage(spec: ModelSpec, data: Store, version: str, run: Run, manifest: Manifest, created: datetime) -> Lineage:
     """Where the version comes from; what a first version replaces, nobody has judged."""
     judged = data.get(naming.gate_key(spec.name, run.name))
-    verdict = None if judged is None else GateResult.from_json(judged)
+    verdict = None if judged is None else Judgement.from_json(judged)
     place = f"s3://{data.bucket}/{naming.run_prefix(spec.name, run.name)}"
     return Lineage(version, run.name, place, created, manifest, verdict)
 

@@ -1,9 +1,9 @@
 """What the labels of a holdout say of a version: its outcomes, and those by groups of people, to compare windows with.
 
 The rows are read twice by the executors, as those of the baseline are: for a sample that the bins are fitted on, the
-groups and the estimator of performance without labels, and for the counts over these. Groups are of the holdout, and
-not of the training rows, also for the metrics that are of labels alone: only the holdout has the version's own answers,
-and a window is compared with what it was judged on.
+groups and the estimator of performance without labels, and for the counts over these. Fliptests, which need rows, are
+made of that sample. Groups are of the holdout, and not of the training rows, also for the metrics that are of labels
+alone: only the holdout has the version's own answers, and a window is compared with what it was judged on.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from glue_jobs import reference
 from glue_jobs.merging import batch, queue
-from glue_jobs.reference import Task
 from watchkeeper import bias
-from watchkeeper.bias import GroupBaseline, GroupBinning, GroupCounts, group_settings
+from watchkeeper.aws import reference
+from watchkeeper.aws.reference import Task
+from watchkeeper.bias import Flips, GroupBaseline, GroupBinning, GroupCounts, group_settings
 from watchkeeper.errors import DatasetError
 from watchkeeper.estimation import Estimator
 from watchkeeper.outcomes import Labelled, OutcomeBaseline, OutcomeBinning, Outcomes, merge_all, observe
@@ -84,7 +84,7 @@ def judged(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence
 
     Parameters
     ----------
-    share : of the rows, that bins, groups and estimator are fitted on
+    share : of the rows, that bins, groups and estimator are fitted on, and fliptests made of
 
     Raises
     ------
@@ -112,8 +112,11 @@ def judged(spark: SparkSession, spec: ModelSpec, version: str, holdout: Sequence
         yield batch(PARTIALS, *counting.count(found))
 
     partials = work.mapInArrow(count, PARTIALS).toLocalIterator()
-    counted = counting.together(version, [(bytes(row["outcomes"]), bytes(row["groups"])) for row in partials])
-    return Judged(*counted, _estimator(version, counting.outcomes, rows))
+    counted = [(bytes(row["outcomes"]), bytes(row["groups"])) for row in partials]
+    outcomes, groups = counting.together(version, counted)
+    if groups is not None:
+        groups = replace(groups, flips=Flips.of(groups.binning, rows))
+    return Judged(outcomes, groups, _estimator(version, counting.outcomes, rows))
 
 
 def _estimator(version: str, binning: OutcomeBinning, rows: Labelled) -> Estimator | None:

@@ -11,6 +11,7 @@ from infra.python_function import PythonFunction
 from infra.shared import ModelContext
 from infra.state import ModelState
 from watchkeeper import naming
+from watchkeeper.spec import Trigger
 
 
 class Deciders(Construct):
@@ -25,9 +26,12 @@ class Deciders(Construct):
         self.record_incident = self._record_incident()
         self.all = [self.plan_rollout, self.verify_rollout, self.find_last_good, self.record_incident]
         if context.config.code_folder is not None:
+            self.admit_retraining = self._admit_retraining()
+            self.begin_retraining = self._begin_retraining()
             self.check_labels = self._check_labels()
             self.check_training_set = self._check_training_set()
             self.evaluate_candidate = self._evaluate_candidate()
+            self.all += [self.admit_retraining, self.begin_retraining]
             self.all += [self.check_labels, self.check_training_set, self.evaluate_candidate]
 
     def _plan_rollout(self, serving_role: iam.IRole) -> PythonFunction:
@@ -115,6 +119,34 @@ class Deciders(Construct):
         self._state.read_by(function)
         function.reads(naming.findings_prefix(self._context.name))
         function.writes(f"incidents/{self._context.name}/")
+        return function
+
+    def _admit_retraining(self) -> PythonFunction:
+        counts_labels = Trigger.LABELS in self._context.spec.retraining.triggers
+        function = PythonFunction(
+            self,
+            self._context,
+            "admit_retraining",
+            description="Says whether a retraining that was asked for may go on",
+            timeout=cdk.Duration.minutes(5),
+            memory_mb=1024 if counts_labels else 256,
+            layers=("core", "parser") if counts_labels else ("core",),
+        )
+        self._state.read_by(function, ["GetItem", "PutItem"])
+        if counts_labels:
+            function.reads(naming.labels_prefix(self._context.name), naming.baseline_prefix(self._context.name))
+        return function
+
+    def _begin_retraining(self) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            self._context,
+            "begin_retraining",
+            description="Finds the champion, and puts on record why a retraining begins",
+            timeout=cdk.Duration.seconds(60),
+        )
+        self._state.read_by(function, ["GetItem", "PutItem"])
+        function.writes(f"training/{self._context.name}/")
         return function
 
     def _check_labels(self) -> PythonFunction:

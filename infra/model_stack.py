@@ -88,7 +88,7 @@ class ModelStack(cdk.Stack):
         deciders = Deciders(self, context, state, serving.role)
         tools = Tools(state, jobs, deciders, notifications.notify, serving.role)
         machines = Machines.of(self, context, tools, self._first_version(context, endpoint, versions, tools))
-        triggers = Triggers(self, context, machines, undelivered)
+        triggers = Triggers(self, context, machines, schedules, undelivered)
         if attribution is not None:
             attribution.follow([machines.onboarding, machines.rollout], undelivered)
 

@@ -18,18 +18,20 @@ from infra.training import Training
 from infra.transforms import answers, may_transform, transform
 from watchkeeper import rollout
 from watchkeeper.message import Kind
+from watchkeeper.spec import Trigger
 
-GATE = ("reason", "metric", "champion", "challenger", "gain", "low", "high", "rows")
-"""What the gate says beside its verdict."""
+GATES = ("reason", "metric", "champion", "challenger", "rows", "lines")
+"""What the gates say beside their verdict."""
 GUARDED_HOURS = 10
 """The longest that assembling, transforms, gate and registration take together, beside training and rollout."""
 
 
 class Retraining(Construct):
-    """Wait for labels, lock, assemble, train, compare, register, roll out, unlock.
+    """Admit, wait for labels, lock, begin, assemble, train, compare, register, roll out, unlock.
 
     Whatever fails in between, the champion goes on serving, the candidate is rejected, a message says why, and the lock
-    is released. Input: `{"reason": "…", "alarm"?: name, "hyperparameters"?: {name: text}}`.
+    is released. Input: `{"reason": "…", "trigger"?: name, "hyperparameters"?: {name: text}}`; of an event also
+    `alarm` and `alarm_time`, or `scheduled_time`. Without a trigger it is a person who asks.
     """
 
     def __init__(self, scope: Construct, context: ModelContext, tools: Tools, rollout: Rollout) -> None:
@@ -51,7 +53,7 @@ class Retraining(Construct):
 
     def _states(self) -> dict[str, State]:
         work = {
-            **self._look_at_champion("AssembleTrainingSet"),
+            **self._begin("AssembleTrainingSet"),
             **self._assemble("CopySource"),
             **self._training.states("CreateChallenger"),
             **self._compare("Register"),
@@ -60,14 +62,22 @@ class Retraining(Construct):
         }
         return {
             **steps.request_with_defaults(
-                {"reason": "", "alarm": "", "hyperparameters": {}},
-                "CheckLabels",
+                {
+                    "reason": "",
+                    "trigger": Trigger.PERSON.value,
+                    "alarm": "",
+                    "alarm_time": "",
+                    "scheduled_time": "",
+                    "hyperparameters": {},
+                },
+                "Admit",
                 **{"run.$": steps.RUN_ID, "started.$": "$$.Execution.StartTime", "looks": 0},
             ),
+            **self._admit("CheckLabels"),
             **self._wait_for_labels("AcquireLock"),
             "AcquireLock": steps.acquire_lock(
                 self._state,
-                "GetServing",
+                "BeginRun",
                 held_seconds=self._held_seconds,
                 busy={"Next": "AnotherRunHoldsTheLock"},
             ),
@@ -80,6 +90,21 @@ class Retraining(Construct):
     def _table(self) -> str:
         return self._state.table.table_name
 
+    def _admit(self, then: str) -> dict[str, State]:
+        """An event counts once, and a flapping alarm starts no storm of trainings."""
+        admit = steps.invoke(
+            self._deciders.admit_retraining,
+            {"request.$": "$.request", "execution.$": EXECUTION, "now.$": NOW},
+            "Admitted?",
+            result="$.admission",
+            keep=("admitted", "reason"),
+        )
+        return {
+            **steps.guarded({"Admit": admit}, "FailedUnlocked"),
+            "Admitted?": steps.choose(steps.when_true("$.admission.admitted", then), otherwise="NotAdmitted"),
+            "NotAdmitted": steps.end(),
+        }
+
     def _wait_for_labels(self, then: str) -> dict[str, State]:
         """Look for labels, and look again; the first wait is announced."""
         spec = self._context.spec.retraining
@@ -91,7 +116,7 @@ class Retraining(Construct):
             keep=("ready", "labelled", "needed"),
         )
         return {
-            "CheckLabels": steps.guarded({"CheckLabels": check}, "FailedUnlocked")["CheckLabels"],
+            **steps.guarded({"CheckLabels": check}, "FailedUnlocked"),
             "Labelled?": steps.choose(
                 steps.when_true("$.labels.ready", then),
                 {"Variable": "$.looks", "NumericGreaterThanEquals": spec.label_wait_limit, "Next": "NotifyGaveUp"},
@@ -125,27 +150,23 @@ class Retraining(Construct):
             "FailedUnlocked": self._notify_failed("RetrainingFailed"),
         }
 
-    def _look_at_champion(self, then: str) -> dict[str, State]:
+    def _begin(self, then: str) -> dict[str, State]:
+        """Several alarms may have asked for the same retraining, and waited for the same labels."""
         return {
-            "GetServing": steps.repeated(
-                "dynamodb:getItem",
-                {"TableName": self._table, "Key": {"pk": {"S": "serving"}}, "ConsistentRead": True},
-                "Onboarded?",
-                result="$.serving",
-            ),
-            "Onboarded?": steps.choose(steps.when_present("$.serving.Item", "Superseded?"), otherwise="NotOnboarded"),
-            # Several alarms may have asked for the same retraining, and waited for the same labels.
-            "Superseded?": steps.choose(
+            "BeginRun": steps.invoke(
+                self._deciders.begin_retraining,
                 {
-                    "Variable": "$.serving.Item.since.S",
-                    "TimestampGreaterThanPath": "$.started",
-                    "Next": "ReleaseSuperseded",
+                    "request.$": "$.request",
+                    "run.$": "$.run",
+                    "started.$": "$.started",
+                    "execution.$": EXECUTION,
+                    "now.$": NOW,
                 },
-                otherwise=then,
+                "Superseded?",
+                result="$.serving",
+                keep=("go", "version", "model_name"),
             ),
-            "NotOnboarded": _failure(
-                "NotOnboarded", "No version is on record as serving: start the onboarding machine"
-            ),
+            "Superseded?": steps.choose(steps.when_true("$.serving.go", then), otherwise="ReleaseSuperseded"),
         }
 
     def _assemble(self, then: str) -> dict[str, State]:
@@ -165,7 +186,7 @@ class Retraining(Construct):
         }
 
     def _compare(self, then: str) -> dict[str, State]:
-        """Both models answer the same labelled holdout, and the gate decides."""
+        """Both models answer the same labelled holdout, and the gates decide."""
         create = self._context.config.endpoint.create
         environment = serving_settings(create).container_environment if create else rollout.BASE_ENVIRONMENT
         challenger = "$.challenger.name"
@@ -173,7 +194,7 @@ class Retraining(Construct):
             {"StartAt": name, "States": {name: transform(self._context, role, model, None)}}
             for name, role, model in (
                 ("AskChallenger", "challenger", challenger),
-                ("AskChampion", "champion", "$.serving.Item.model_name.S"),
+                ("AskChampion", "champion", "$.serving.model_name"),
             )
         ]
         return {
@@ -203,7 +224,7 @@ class Retraining(Construct):
                 },
                 "Passed?",
                 result="$.gate",
-                keep=("passed", *GATE),
+                keep=("passed", *GATES),
             ),
             "Passed?": steps.choose(steps.when_true("$.gate.passed", then), otherwise="NotifyRejected"),
         }
@@ -232,6 +253,7 @@ class Retraining(Construct):
                     },
                     "CustomerMetadataProperties": {
                         "run.$": "$.run",
+                        "trigger.$": "$.request.trigger",
                         "metric.$": "$.gate.metric",
                         "champion.$": "States.Format('{}', $.gate.champion)",
                         "challenger.$": "States.Format('{}', $.gate.challenger)",
@@ -291,22 +313,21 @@ class Retraining(Construct):
                 Kind.VERSION_DEPLOYED,
                 {
                     "version.$": "$.candidate.version",
-                    "previous_version.$": "$.serving.Item.version.S",
+                    "previous_version.$": "$.serving.version",
                     "reason.$": "$.request.reason",
-                    "metric.$": "$.gate.metric",
-                    "champion.$": "$.gate.champion",
-                    "challenger.$": "$.gate.challenger",
+                    "rows.$": "$.gate.rows",
+                    "lines.$": "$.gate.lines",
                 },
                 "ReleaseDeployed",
             ),
-            "ReleaseSuperseded": steps.release_lock(self._state, "AnotherVersionServesByNow"),
-            "AnotherVersionServesByNow": steps.end(),
+            "ReleaseSuperseded": steps.release_lock(self._state, "SupersededByAnotherRun"),
+            "SupersededByAnotherRun": steps.end(),
             "ReleaseDeployed": steps.release_lock(self._state, "Deployed"),
             "Deployed": steps.end(),
             "NotifyRejected": steps.notify(
                 self._notify,
                 Kind.CANDIDATE_REJECTED,
-                {f"{name}.$": f"$.gate.{name}" for name in GATE},
+                {f"{name}.$": f"$.gate.{name}" for name in ("reason", "rows", "lines")},
                 "ReleaseRejected",
             ),
             "ReleaseRejected": steps.release_lock(self._state, "CandidateRejected"),
@@ -340,9 +361,15 @@ class Retraining(Construct):
         role = steps.machine_role(self, context, "retraining")
         deciders = self._deciders
         steps.may_invoke(
-            role, deciders.check_labels, deciders.check_training_set, deciders.evaluate_candidate, self._notify
+            role,
+            deciders.admit_retraining,
+            deciders.begin_retraining,
+            deciders.check_labels,
+            deciders.check_training_set,
+            deciders.evaluate_candidate,
+            self._notify,
         )
-        self._state.grant(role, ["DeleteItem", "GetItem", "PutItem", "UpdateItem"])
+        self._state.grant(role, ["DeleteItem", "PutItem", "UpdateItem"])
         for job in (self._jobs.assemble, self._jobs.baseline):
             steps.may_run_job(role, job.arn)
         self._training.may_be_run_by(role)

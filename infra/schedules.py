@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -29,17 +30,26 @@ class Schedules(Construct):
 
     def add(self, name: str, function: PythonFunction, expression: str, description: str) -> None:
         """Call a function with the time for which it was scheduled."""
-        self._schedule(name, function, "lambda:InvokeFunction", expression, description)
+        self._schedule(name, function, "lambda:InvokeFunction", expression, description, {})
 
-    def start(self, name: str, machine: Machine, expression: str, description: str) -> None:
-        """Start a state machine with the time for which it was scheduled."""
-        self._schedule(name, machine, "states:StartExecution", expression, description)
+    def start(
+        self, name: str, machine: Machine, expression: str, description: str, request: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a state machine with a request, and the time for which it was scheduled."""
+        self._schedule(name, machine, "states:StartExecution", expression, description, request or {})
 
     def _schedule(
-        self, name: str, target: PythonFunction | Machine, action: str, expression: str, description: str
+        self,
+        name: str,
+        target: PythonFunction | Machine,
+        action: str,
+        expression: str,
+        description: str,
+        request: Mapping[str, str],
     ) -> None:
+        scope = Construct(target, "".join(word.title() for word in name.replace("_", "-").split("-")))
         role = iam.Role(
-            target,
+            scope,
             "ScheduleRole",
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
             description=f"Watchkeeper: schedules of {self._context.name}",
@@ -48,7 +58,7 @@ class Schedules(Construct):
         grants.allow(role, ["sqs:SendMessage"], [self._dead_letters.queue_arn])
         grants.use_key(self._context, role)
         scheduler.CfnSchedule(
-            target,
+            scope,
             "Schedule",
             name=f"{self._context.name}--{name}",
             group_name=self._group.ref,
@@ -58,7 +68,7 @@ class Schedules(Construct):
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=target.arn,
                 role_arn=role.role_arn,
-                input=json.dumps({"scheduled_time": SCHEDULED_TIME}),
+                input=json.dumps({**request, "scheduled_time": SCHEDULED_TIME}),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_retry_attempts=3, maximum_event_age_in_seconds=3600
                 ),

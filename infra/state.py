@@ -30,6 +30,7 @@ class ModelState(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            time_to_live_attribute="expires_at",  # of locks that were never released, and events that came
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
 

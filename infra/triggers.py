@@ -1,4 +1,4 @@
-"""What starts the machines by itself: alarms, and a change of the serving settings."""
+"""What starts the machines by itself: alarms, labels, schedules, and a change of the serving settings."""
 
 from __future__ import annotations
 
@@ -10,32 +10,64 @@ from constructs import Construct
 from infra.machine_steps import Machine
 from infra.machines import Machines
 from infra.notifications import alarm_rule
+from infra.schedules import Schedules
 from infra.shared import ModelContext
 from watchkeeper import naming
 from watchkeeper.naming import AlarmKind
+from watchkeeper.spec import Trigger
+
+LABEL_LOOK = "rate(6 hours)"
+"""How often new labels are counted, where a number of them starts a retraining."""
+ALARMS = {
+    Trigger.DRIFT: AlarmKind.DRIFT,
+    Trigger.PERFORMANCE: AlarmKind.PERFORMANCE,
+    Trigger.CONCEPT_DRIFT: AlarmKind.CONCEPT_DRIFT,
+    Trigger.ESTIMATED_PERFORMANCE: AlarmKind.ESTIMATED_PERFORMANCE,
+    Trigger.BIAS: AlarmKind.BIAS,
+}
 
 
 class Triggers(Construct):
-    """Rules that start machines. Each start may happen twice: the machines make sure that it does no harm.
+    """What starts machines. Each start may happen twice: the machines make sure that it does no harm.
 
     Attributes
     ----------
     on_alarms : those that an alarm sets off
     """
 
-    def __init__(self, scope: Construct, context: ModelContext, machines: Machines, dead_letters: sqs.IQueue) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        context: ModelContext,
+        machines: Machines,
+        schedules: Schedules,
+        dead_letters: sqs.IQueue,
+    ) -> None:
         super().__init__(scope, "Triggers")
         self._context, self._dead_letters = context, dead_letters
         self.on_alarms: list[events.Rule] = []
-        if machines.retraining is not None and context.spec.retraining.on_drift:
-            self._on_alarm(AlarmKind.DRIFT, machines.retraining, "the drift alarm fired")
+        if machines.retraining is not None:
+            self._retrain(machines.retraining, schedules)
         if context.config.rollback.automatic:
             suspect = "the new version's predictions are suspect"
             self._on_alarm(AlarmKind.SUSPECT_VERSION, machines.rollback, suspect)
         if not context.attached:
             self._on_serving_settings(machines.rollout)
 
-    def _on_alarm(self, kind: AlarmKind, machine: Machine, reason: str) -> None:
+    def _retrain(self, machine: Machine, schedules: Schedules) -> None:
+        retraining, model = self._context.spec.retraining, self._context.name
+        for trigger in retraining.triggers:
+            if trigger in ALARMS:
+                kind = ALARMS[trigger]
+                self._on_alarm(kind, machine, f"the {kind} alarm fired", trigger=trigger)
+        if Trigger.LABELS in retraining.triggers:
+            request = {"trigger": Trigger.LABELS, "reason": f"{retraining.new_labels} labelled rows came"}
+            schedules.start("retrain-on-labels", machine, LABEL_LOOK, f"Trains {model} when labels came", request)
+        if retraining.schedule is not None:
+            request = {"trigger": Trigger.SCHEDULE, "reason": f"it is due: {retraining.schedule}"}
+            schedules.start("retrain", machine, retraining.schedule, f"Trains {model} on a schedule", request)
+
+    def _on_alarm(self, kind: AlarmKind, machine: Machine, reason: str, **request: str) -> None:
         """Start a machine when an alarm fires."""
         name = naming.alarm(self._context.name, kind)
         identity = "".join(word.title() for word in kind.value.split("-"))
@@ -45,7 +77,7 @@ class Triggers(Construct):
         self._start(
             rule,
             machine,
-            {"reason": reason, "alarm": field("$.detail.alarmName"), "alarm_time": field("$.time")},
+            {"reason": reason, "alarm": field("$.detail.alarmName"), "alarm_time": field("$.time"), **request},
         )
 
     def _on_serving_settings(self, machine: Machine) -> None:

@@ -20,6 +20,7 @@ from watchkeeper.spec import (
     Rollout,
     Strategy,
     Task,
+    Trigger,
 )
 
 FEATURES = (
@@ -41,7 +42,10 @@ def model_spec(**changes: Any) -> ModelSpec:
         label=Label("defaulted"),
         drift=DriftMonitor("rate(1 hour)", 730.0, 24, 1.0, 300),
         retraining=Retraining(
-            on_drift=True,
+            triggers=(Trigger.DRIFT,),
+            cooldown_hours=24.0,
+            new_labels=10_000,
+            schedule=None,
             minimum_labels=1000,
             window_days=30,
             holdout_share=0.25,

@@ -108,6 +108,18 @@ def parse_category(value: object) -> str | None:
     return None if text is None else text[:LONGEST_CATEGORY]
 
 
+def canonical_label(text: str) -> str:
+    """One spelling of a class or label: spaces stripped, and `1`, `1.0` and `true` alike."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return "1" if text.lower() == "true" else "0"
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else text
+
+
 def parse_length(value: object) -> float:
     """The length in characters of a text without the spaces around it; NaN when missing.
 

@@ -1,16 +1,13 @@
-"""A holdout's labels and a model's answers to it, as the numbers that a gate compares."""
+"""A holdout's labels as training sets hold them, and a model's answers in a transform job's output."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from watchkeeper.capture import payload
-from watchkeeper.capture.prediction import NEGATIVE, POSITIVE, Prediction, PredictionReader, canonical_label
-from watchkeeper.cells import parse_number
+from watchkeeper.capture.prediction import Prediction, PredictionReader
+from watchkeeper.cells import canonical_label, parse_number
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import ModelSpec, Task
 
@@ -60,27 +57,3 @@ def _rows(line: str) -> list[object]:
     if line.lstrip()[:1] in ("{", "["):
         return payload.json_rows(line, "transform output")
     return list(payload.csv_rows(line))
-
-
-def truth_numbers(spec: ModelSpec, labels: Sequence[str]) -> NDArray[np.float64]:
-    """Labels as numbers: 0 and 1 (binary), places in `classes` (multiclass), values (regression)."""
-    if spec.task is Task.MULTICLASS:
-        places = _places(labels)
-        return np.array([places[label] for label in labels], dtype=np.float64)
-    return np.array([float(label) for label in labels], dtype=np.float64)
-
-
-def answer_numbers(spec: ModelSpec, labels: Sequence[str], answers: Sequence[Prediction]) -> NDArray[np.float64]:
-    """Answers on the scale that the spec's gate metric takes; NaN where an answer lacks it."""
-    if spec.retraining.gate.metric in ("roc_auc", "rmse"):
-        return np.array([answer.score for answer in answers], dtype=np.float64)
-    places = {POSITIVE: 1, NEGATIVE: 0} if spec.task is Task.BINARY else _places(labels)
-    unheard_of = len(places)  # a class that the holdout does not hold is wrong, but it is an answer
-    return np.array(
-        [math.nan if answer.label is None else places.get(answer.label, unheard_of) for answer in answers],
-        dtype=np.float64,
-    )
-
-
-def _places(labels: Sequence[str]) -> dict[str, int]:
-    return {label: place for place, label in enumerate(sorted(set(labels)))}

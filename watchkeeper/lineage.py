@@ -10,7 +10,7 @@ from datetime import datetime
 
 from watchkeeper import jsonio
 from watchkeeper.errors import BaselineError
-from watchkeeper.gates import GateResult
+from watchkeeper.gates import Judgement
 from watchkeeper.trainingset import Manifest
 
 FORMAT = 1
@@ -25,7 +25,7 @@ class Lineage:
     run : the name of the run
     data : where its data were (an `s3://` prefix)
     created : when its baseline was built
-    gate : the verdict that let it replace the version before; None of a first version
+    gate : what the gates found when they let it replace the version before; None of a first version
     """
 
     version: str
@@ -33,7 +33,7 @@ class Lineage:
     data: str
     created: datetime
     manifest: Manifest
-    gate: GateResult | None = None
+    gate: Judgement | None = None
 
     def to_json(self) -> bytes:
         """JSON bytes."""
@@ -45,7 +45,7 @@ class Lineage:
                 "data": self.data,
                 "created": self.created.isoformat(),
                 "manifest": jsonio.loads(self.manifest.to_json()),
-                "gate": None if self.gate is None else self.gate.to_dict(),
+                "gate": None if self.gate is None else jsonio.loads(self.gate.to_json()),
             }
         )
 
@@ -69,7 +69,7 @@ class Lineage:
                 data=document["data"],
                 created=datetime.fromisoformat(document["created"]),
                 manifest=Manifest.from_json(jsonio.dumps(document["manifest"])),
-                gate=None if gate is None else GateResult(**gate),
+                gate=None if gate is None else Judgement.from_json(jsonio.dumps(gate)),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise BaselineError(

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     ROWS_AND_ANSWERS = "rows and answers differ in number"
     ANSWER_FORM = "the answer has no known form"
     UNPAIRED = "a request without an answer, or an answer without a request"
+    OTHER_CLASSES = "an answer holds probabilities of more, fewer or other classes"
 
 
 class RefusedError(CaptureError):

@@ -88,11 +88,14 @@ class Output:
 
     `label` and `score` are a column's position in CSV or list answers, or a name in JSON answers. A score is the
     probability of the positive class (binary), of the predicted class (multiclass) or the predicted value (regression).
+
+    `classes` are those of a multiclass model that answers a probability for each, in the order in which it does.
     """
 
     label: int | str | None = None
     score: int | str | None = None
     threshold: float = 0.5
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -248,25 +251,69 @@ class BiasMonitor:
     false_alarms_per_month: float = 1.0
 
 
+class FairnessOf(StrEnum):
+    """What a candidate must not treat groups of people worse in."""
+
+    ERRORS = "errors"
+    """Of those alike in what became of them: no change of the world can be held against the candidate."""
+    ALL = "all"
+    """Also in how often they are predicted the favourable outcome, whatever became of them."""
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True)
 class Gate:
     """What a candidate must show against the champion on the same labelled holdout.
 
     `metric` is better when higher for roc_auc and accuracy, when lower for rmse. The candidate passes when its gain is
     at least `minimum_gain` and the paired bootstrap's lower bound of it (at `confidence`) at least `-maximum_loss`.
+
+    Attributes
+    ----------
+    segment_loss : how much larger the loss may be in any segment with `segment_rows`: a share of its rows, or of the
+        champion's mean error; None: any
+    calibration_loss : how much further off probabilities may be; None: any
+    fairness : in what groups of people may not be treated worse than before
     """
 
     metric: str
     minimum_gain: float
     maximum_loss: float
     confidence: float
+    segment_loss: float | None = None
+    segment_rows: int = 100
+    calibration_loss: float | None = None
+    fairness: FairnessOf = FairnessOf.NOTHING
+
+
+class Trigger(StrEnum):
+    """What may start a retraining: alarms, labels, a schedule; a person always may."""
+
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    CONCEPT_DRIFT = "concept_drift"
+    ESTIMATED_PERFORMANCE = "estimated_performance"
+    BIAS = "bias"
+    LABELS = "labels"
+    SCHEDULE = "schedule"
+    PERSON = "person"
 
 
 @dataclass(frozen=True)
 class Retraining:
-    """When and on what a model is trained anew."""
+    """When and on what a model is trained anew.
 
-    on_drift: bool
+    Attributes
+    ----------
+    cooldown_hours : how long after a run's start no trigger starts another; a person may
+    new_labels : labelled rows since the last run that start one; of the trigger `labels`
+    schedule : when one is started in any case; of the trigger `schedule`
+    """
+
+    triggers: tuple[Trigger, ...]
+    cooldown_hours: float
+    new_labels: int
+    schedule: str | None
     minimum_labels: int
     window_days: int
     holdout_share: float

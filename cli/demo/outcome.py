@@ -6,17 +6,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from cli.console import console
+from cli.demo import sheets
 from cli.demo.stage import Stage
 from watchkeeper import naming
 from watchkeeper.aws.looks import DRIFT
 from watchkeeper.findings import Finding, Findings
+from watchkeeper.naming import AlarmKind
 from watchkeeper.profile import Baseline, Profile, merge_all
 from watchkeeper.report import Card, Event, Mail, Report, Series, distribution, render
 
 HEALTHY, CHANGED, RECOVERED, FLAWED = "Before the change", "After the change", "On the new version", "Flawed version"
+FIRST, LAST = "The first rows", "The last rows"
+"""Of a story in which nothing is changed on purpose."""
+ALARMS, SUM_OF_ALL = "CloudWatch", AlarmKind.ATTENTION.value
+"""Who raises alarms, and the one that is raised with any other."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +37,15 @@ class Moment:
 
 @dataclass
 class Outcome:
-    """Collects moments while the story is played, and tells the whole when it is over."""
+    """Collects moments while the story is played, and tells the whole when it is over.
+
+    Attributes
+    ----------
+    compared : the two moments whose distributions the page draws
+    """
 
     stage: Stage
+    compared: tuple[str, str] = (HEALTHY, CHANGED)
     moments: dict[str, Moment] = field(default_factory=dict)
 
     def mark(self, name: str) -> None:
@@ -80,7 +93,7 @@ class Outcome:
         table = Table("UTC", "what", "who", title="What happened", title_justify="left", header_style="bold")
         colours = {"bad": "red", "act": "yellow", "good": "green", "plain": ""}
         for event in self.events():
-            table.add_row(f"{event.at:%d %b %H:%M}", event.what, event.who, style=colours[event.tone])
+            table.add_row(f"{event.at:%d %b %H:%M}", escape(event.what), event.who, style=colours[event.tone])
         console.print(table)
 
     def html(self) -> str:
@@ -97,8 +110,12 @@ class Outcome:
                 verdict=self._verdict(),
                 events=self.events(),
                 cards=self._cards(),
-                legend=(("baseline", "baseline"), ("before", "before the change"), ("after", "after it")),
+                legend=(
+                    ("baseline", "baseline"),
+                    *zip(("before", "after"), map(str.lower, self.compared), strict=True),
+                ),
                 mails=mails,
+                sheets=sheets.told(stage.records),
             )
         )
 
@@ -113,11 +130,18 @@ class Outcome:
                 f"{name}: version {findings.version}, {findings.rows:,} rows: "
                 f"{_listed(drifted, 'no feature')} drifted, {_listed(predictions, 'no prediction')} drifted."
             )
-        return [*lines, f"In the end version {self.stage.serving_version()} serves."]
+        raised = [event for event in self.events() if event.tone == "bad" and event.who == ALARMS]
+        names = dict.fromkeys(event.what.rpartition("--")[2].replace("-", " ") for event in raised)
+        return [
+            *lines,
+            f"Alarms that were raised: {_listed([name for name in names if name != SUM_OF_ALL], 'none')}.",
+            f"In the end version {self.stage.serving_version()} serves.",
+        ]
 
     def _cards(self) -> list[Card]:
-        after = self.moments.get(CHANGED)
-        before = self.moments.get(HEALTHY, after)
+        earlier, later = self.compared
+        after = self.moments.get(later)
+        before = self.moments.get(earlier, after)
         if after is None or before is None or after.baseline.id != before.baseline.id:
             return []
         cards = [self._card(finding, before, after, features=True) for finding in after.findings.features]
@@ -171,9 +195,9 @@ def _tell(entry: dict[str, Any]) -> Event | None:
 def _alarm(at: datetime, subject: str, detail: dict[str, Any]) -> Event | None:
     """An alarm raised or over; a new alarm that finds all well is no news."""
     if detail["state"] == "ALARM":
-        return Event(at, f"alarm {subject}", "CloudWatch", "bad")
+        return Event(at, f"alarm {subject}", ALARMS, "bad")
     if detail["state"] == "OK" and detail["previous"] == "ALARM":
-        return Event(at, f"alarm {subject} over", "CloudWatch", "good")
+        return Event(at, f"alarm {subject} over", ALARMS, "good")
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from cli.demo.people import Labels, People
 from cli.first_version import MISSING
 from watchkeeper.errors import DatasetError
 from watchkeeper.spec import Task
@@ -37,15 +38,28 @@ def read(path: Path) -> pd.DataFrame:
     return table
 
 
-def describe(table: pd.DataFrame, label: str, source: Path, like: dict[str, Any]) -> str:
+def missing_words(path: Path) -> list[str]:
+    """Of a CSV file, how many cells hold each of the words that are read as missing: "4,262 cells hold '?': …"."""
+    if path.suffix == ".parquet":
+        return []
+    cells = pd.read_csv(path, skipinitialspace=True, dtype=str, na_values=[], keep_default_na=False)
+    counts = {word: int((cells == word).to_numpy().sum()) for word in MISSING if word}
+    return [f"{count:,} cells hold {word!r}: read as missing" for word, count in counts.items() if count]
+
+
+def describe(table: pd.DataFrame, label: str, source: Path, like: dict[str, Any], people: People | None = None) -> str:
     """YAML for a model that predicts `label` from the table's other columns; the rest of it as in `like`.
 
     Columns that identify a row (a text of its own in most rows) or never change are left out.
 
+    Parameters
+    ----------
+    people : whose groups are compared; without them the model has no bias monitor
+
     Raises
     ------
     DatasetError
-        There is no such label column, or nothing to predict it from.
+        There is no such label column, nothing to predict it from, or no such groups.
     """
     if label not in table.columns:
         raise DatasetError(f"{source}: has no column {label!r}. Its columns: {', '.join(map(str, table.columns))}.")
@@ -53,15 +67,18 @@ def describe(table: pd.DataFrame, label: str, source: Path, like: dict[str, Any]
     if not features:
         raise DatasetError(f"{source}: no column beside {label!r} varies, so nothing can be predicted from it.")
     task, positive = _task(table[label])
+    monitors = {name: each for name, each in like.get("monitors", {}).items() if name != "bias"}  # of other people
+    sensitive: dict[str, Any] = {}
+    if people is not None and people.sensitive:
+        monitors["bias"] = people.monitor(table, features, Labels(label, task, positive))
+        sensitive = {"sensitive": [each["name"] for each in monitors["bias"]["attributes"]]}
     document = like | {
         "name": re.sub(r"[^a-z0-9]+", "-", f"my-{source.stem.lower()}").strip("-")[:30].rstrip("-"),
         "description": f"Predicts {label} from {source.name}"[:200],
         "task": str(task),
         "label": {"name": label} | ({"positive": positive} if positive else {}),
-        "input": {"features": features},
-        "monitors": {
-            name: each for name, each in like.get("monitors", {}).items() if name != "bias"
-        },  # of other people
+        "input": {"features": features} | sensitive,
+        "monitors": monitors,
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from cli.demo.records import Records
 from cli.demo.traffic import Traffic
 from cli.demo.world import World
 from localcloud.client import LocalCloud
 from watchkeeper import naming
-from watchkeeper.attribution import Importance
-from watchkeeper.aws.curated_hours import CuratedHours
-from watchkeeper.aws.looks import BIAS, ESTIMATED_PERFORMANCE, PERFORMANCE
-from watchkeeper.aws.outcome_hours import OutcomeHours
-from watchkeeper.aws.store import Store
-from watchkeeper.bias import BiasLook
 from watchkeeper.config import ModelConfig
 from watchkeeper.errors import WatchkeeperError
-from watchkeeper.estimation import EstimateLook
-from watchkeeper.performance import Performance, PerformanceLook, measure
 
 SLICES_AN_HOUR = 6
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -34,12 +28,19 @@ class DemoError(WatchkeeperError):
 
 @dataclass
 class Stage:
-    """A deployed model and its traffic; time moves only through `hours` and `until`."""
+    """A deployed model and its traffic; time moves only through `hours` and `until`.
+
+    Attributes
+    ----------
+    label_delay : how long after a request its labels are handed in, hour by hour; None: when the story says so
+    """
 
     cloud: LocalCloud
     model: ModelConfig
     world: World
     rows_an_hour: int
+    label_delay: timedelta | None = None
+    _awaiting: deque[tuple[datetime, list[str]]] = field(default_factory=deque)
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -60,6 +61,11 @@ class Stage:
     def traffic(self) -> Traffic:
         """The endpoint's clients."""
         return Traffic(self.model, self.cloud.client("sagemaker-runtime"), self.cloud.client("s3"), self.bucket)
+
+    @cached_property
+    def records(self) -> Records:
+        """What the monitors have found."""
+        return Records(self.cloud, self.model.spec(), self.bucket)
 
     # --- time -----------------------------------------------------------------------------------------------------
 
@@ -88,9 +94,24 @@ class Stage:
         if not condition():
             raise DemoError(f"After {limit_hours} hours of traffic there is still no {what}.\n{self._last_words()}")
 
+    def hand_in_labels(self) -> int:
+        """Hand in the labels that are known by now; returns of how many rows."""
+        now = self.cloud.now()
+        if self.label_delay is None:
+            return self.traffic.hand_in_labels(now)
+        due: list[str] = []
+        while self._awaiting and self._awaiting[0][0] + self.label_delay <= now:
+            due += self._awaiting.popleft()[1]
+        return self.traffic.hand_in_labels(now, due)
+
     def _slice(self) -> None:
-        self.traffic.send(self.world.rows(max(1, self.rows_an_hour // SLICES_AN_HOUR)))
+        before = self.cloud.now()
+        answered = self.traffic.send(self.world.rows(max(1, self.rows_an_hour // SLICES_AN_HOUR)))
         self.cloud.advance(timedelta(hours=1) / SLICES_AN_HOUR)
+        if self.label_delay is not None:
+            self._awaiting.append((before, answered))
+            if self.cloud.now().hour != before.hour:
+                self.hand_in_labels()
 
     def _last_words(self) -> str:
         telling = [entry for entry in self.cloud.timeline() if entry["kind"] not in ("state", "schedule")]
@@ -120,43 +141,6 @@ class Stage:
             .get("Item")
         )
         return item["version"]["S"] if item else None
-
-    def performance(self) -> PerformanceLook | None:
-        """The performance monitor's newest look that knows labels."""
-        looks = (PerformanceLook.from_json(stored) for stored in self._looks(PERFORMANCE))
-        return next((look for look in looks if look.performance.labelled), None)
-
-    def bias(self) -> BiasLook | None:
-        """The bias monitor's newest look that had rows enough."""
-        return next((look for look in map(BiasLook.from_json, self._looks(BIAS)) if look.judged), None)
-
-    def importance(self, version: str) -> Importance | None:
-        """What a version goes by on its baseline; None while nobody knows."""
-        s3 = self.cloud.client("s3")
-        prefix = naming.importance_prefix(self.model.name, version)
-        for item in s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", ()):
-            return Importance.from_json(s3.get_object(Bucket=self.bucket, Key=item["Key"])["Body"].read())
-        return None
-
-    def estimate(self) -> EstimateLook | None:
-        """The newest look at estimated performance that had enough rows."""
-        looks = (EstimateLook.from_json(stored) for stored in self._looks(ESTIMATED_PERFORMANCE))
-        return next((look for look in looks if look.primary.value is not None), None)
-
-    def realised(self, look: EstimateLook) -> Performance | None:
-        """What the labels known by now say of the predictions that a look estimated."""
-        store, now = Store(self.cloud.client("s3"), self.bucket), self.cloud.now()
-        counted = OutcomeHours(CuratedHours(store, self.model.spec(), now, now - look.start))
-        baseline = counted.baseline(look.version)
-        hours = naming.window_hours(look.end, -int((look.start - look.end) // timedelta(hours=1)))
-        return None if baseline is None else measure(counted.window(baseline, hours))
-
-    def _looks(self, monitor: str) -> Iterator[bytes]:
-        """The looks of a monitor, newest first."""
-        s3, prefix = self.cloud.client("s3"), f"{naming.findings_prefix(self.model.name)}{monitor}/"
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        for key in sorted((item["Key"] for page in pages for item in page.get("Contents", ())), reverse=True):
-            yield s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def start(self, machine: str, **machine_input: Any) -> str:
         """Start a state machine ("Onboarding", "Retraining", "Rollout", …); returns the execution's ARN."""

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from cli import first_version
 from cli.console import console, note, step
 from cli.demo.outcome import CHANGED, FLAWED, HEALTHY, RECOVERED, Outcome
+from cli.demo.sheets import drawn, in_words, of_bias
 from cli.demo.stage import DemoError, Stage
 from cli.demo.world import World
 from cli.explain import Explainer
@@ -26,20 +26,17 @@ from localcloud.client import LocalCloud
 from watchkeeper import naming
 from watchkeeper.attribution import text
 from watchkeeper.attribution.wording import percent
-from watchkeeper.bias import ALL_OTHERS, BiasLook
+from watchkeeper.bias import BiasLook
 from watchkeeper.config import ModelConfig
 from watchkeeper.durations import lasting
 from watchkeeper.estimation import EstimateLook
 from watchkeeper.naming import AlarmKind
-from watchkeeper.performance import Metric
 
 FLAW = {"standardise": "adaptive"}
 """The flaw of the version that must be rolled back: see examples/credit/README.md."""
 
 SHOWN, BAR = 8, 40
 """Features whose importance is shown, and signs of a bar of all of it."""
-SHOWN_METRICS = ("(DPPL)", "(DI)", "(RD)", "(SD)", "(AD)")
-"""Of bias, those that the demo's table has room for."""
 FAIRNESS_HOURS = 8
 """Of traffic, that tell enough of small groups."""
 
@@ -49,6 +46,7 @@ class Script:
     """How much of everything the demo plays.
 
     `certain` says that the drift is strong enough that an alarm must follow; on a user's own data it may not.
+    `label_delay` has labels come so long after each request; without it, they are handed in when the story needs them.
     """
 
     rows_an_hour: int = 600
@@ -57,21 +55,14 @@ class Script:
     drift_limit_hours: int = 12
     recovery_limit_hours: int = 12
     certain: bool = True
+    label_delay: timedelta | None = None
 
 
 def play(model: ModelConfig, model_file: Path, world: World, script: Script, home: Path) -> Iterator[Outcome]:
     """Play all acts; yields the outcome while the embedded AWS is still up."""
-    with step("Training the first version on the baseline data"):
-        baseline = world.baseline()
-        artefact = first_version.train(model, baseline[[model.label.name, *model.input.features]])
-    with step("Starting the embedded AWS"):
-        cloud = LocalCloud.start(home / "aws")
-    with cloud, recorded(cloud, home / "timeline.jsonl"):
-        stage = Stage(cloud, model, world, script.rows_an_hour)
+    with opened(model, model_file, world, home, rows_an_hour=script.rows_an_hour) as stage:
+        stage.label_delay = script.label_delay
         outcome = Outcome(stage)
-        deploy(stage, model_file, home, artefact)
-        establish_baseline(stage)
-        goes_by(stage)
         healthy(stage, script)
         explain(stage)
         outcome.mark(HEALTHY)
@@ -87,6 +78,22 @@ def play(model: ModelConfig, model_file: Path, world: World, script: Script, hom
         judge(stage, script)
         fairness(stage, script)
         yield outcome
+
+
+@contextmanager
+def opened(model: ModelConfig, model_file: Path, world: World, home: Path, *, rows_an_hour: int) -> Iterator[Stage]:
+    """A model trained, deployed and with a baseline, before its traffic begins."""
+    with step("Training the first version on the baseline data"):
+        baseline = world.baseline()
+        artefact = first_version.train(model, baseline[[model.label.name, *model.input.features]])
+    with step("Starting the embedded AWS"):
+        cloud = LocalCloud.start(home / "aws")
+    with cloud, recorded(cloud, home / "timeline.jsonl"):
+        stage = Stage(cloud, model, world, rows_an_hour)
+        deploy(stage, model_file, home, artefact)
+        establish_baseline(stage)
+        goes_by(stage)
+        yield stage
 
 
 @contextmanager
@@ -141,7 +148,7 @@ def goes_by(stage: Stage) -> None:
     """The attribution machine asks the version what it goes by, as soon as it serves."""
     with step("Asking what version v1 goes by (Step Functions, a batch transform)"):
         for _ in range(60):
-            if (importance := stage.importance("v1")) is not None:
+            if (importance := stage.records.importance("v1")) is not None:
                 break
             stage.cloud.advance(timedelta(minutes=1))
     if importance is None:
@@ -203,7 +210,7 @@ def live_on(stage: Stage, script: Script) -> None:
 
 def foresee(stage: Stage) -> EstimateLook | None:
     """What is estimated of the latest predictions, of which nobody has a label."""
-    look = stage.estimate()
+    look = stage.records.estimate()
     if look is None:
         note("performance without labels: too few rows yet to estimate it from")
         return None
@@ -216,7 +223,7 @@ def foresee(stage: Stage) -> EstimateLook | None:
 
 def come_true(stage: Stage, look: EstimateLook | None) -> None:
     """What labels said later of the same predictions."""
-    realised = None if look is None else stage.realised(look)
+    realised = None if look is None else stage.records.realised(look)
     if look is None or realised is None or not realised.labelled:
         return
     expected, metric = look.primary, realised[look.primary.name]
@@ -226,20 +233,12 @@ def come_true(stage: Stage, look: EstimateLook | None) -> None:
         note(f"that is {where} what was estimated; what only labels show is how they follow features")
 
 
-def in_words(metric: Metric) -> str:
-    """A metric with its interval."""
-    if metric.value is None:
-        return f"{metric.name.replace('_', ' ')} unknown"
-    between = "" if metric.low is None or metric.high is None else f" ({metric.low:.3f} to {metric.high:.3f})"
-    return f"{metric.name.replace('_', ' ')} {metric.value:.3f}{between}"
-
-
 def retrain(stage: Stage, script: Script) -> None:
     """Labels arrive; the retraining that the alarm started goes on, and its canary succeeds."""
     with step("Labels arrive; retraining, gate, canary (Step Functions, SageMaker, Spark)"):
-        labelled = stage.traffic.hand_in_labels(stage.cloud.now())
+        stage.hand_in_labels()
         stage.until(lambda: stage.serving_version() == "v2" or ended(stage, "Retraining"), "new version", 12)
-    note(f"{labelled} labelled rows handed in; serving now: {stage.serving_version()}")
+    note(f"labels of {stage.traffic.labelled:,} rows handed in; serving now: {stage.serving_version()}")
     if stage.serving_version() != "v2":
         if script.certain:
             raise DemoError(f"Version v2 should serve after retraining, but {stage.serving_version()} does.")
@@ -261,13 +260,13 @@ def retrain(stage: Stage, script: Script) -> None:
 def judge(stage: Stage, script: Script) -> None:
     """The performance monitor looks at the predictions whose labels have come by now."""
     with step("What labels say of the predictions (joined hourly, measured every six hours)"):
-        comes_true(stage, script, lambda: stage.performance() is not None, "look at labelled predictions", 8)
-    look = stage.performance()
+        comes_true(stage, script, lambda: stage.records.performance() is not None, "look at labelled predictions", 8)
+    look = stage.records.performance()
     if look is None or look.primary.value is None:
         return
     labelled, rows, value = look.performance.labelled, look.performance.rows, in_words(look.primary)
     note(f"labels of {labelled:,} of {rows:,} predictions of {look.version}: {value}; {look.findings.verdict}")
-    latest = stage.estimate()
+    latest = stage.records.estimate()
     if latest is not None and latest.version == look.version:
         length = lasting(latest.end - latest.start)
         note(f"of the last {length}, most of it unlabelled, is estimated: {in_words(latest.primary)}")
@@ -284,22 +283,14 @@ def fairness(stage: Stage, script: Script) -> None:
     look = _of_serving(stage, rows)
     if look is None:
         return
-    note(f"{look.findings.rows:,} predictions of {look.version}; positive means that {look.favourable}")
-    table = Table("group", "metric", "value", "95 %", "when judged", "verdict", title="Bias", title_justify="left")
-    table.caption = "What the metrics mean: docs/bias.md"
-    for row in look.table:
-        if row.metric.endswith(SHOWN_METRICS) and "&" not in row.group and row.against != ALL_OTHERS:
-            style = "red" if "biased" in row.verdict else ""
-            against, metric = f"{row.group} against {row.against}", row.metric.rpartition("(")[2].removesuffix(")")
-            table.add_row(against, metric, row.value, row.interval, row.baseline, row.verdict, style=style)
-    console.print(table)
+    console.print(drawn(of_bias(look)))
     if stage.alarm_state(AlarmKind.BIAS) == "ALARM":
         show_message(stage, "alarm", "biased")
 
 
 def _of_serving(stage: Stage, rows: int) -> BiasLook | None:
     """The newest look at groups, if it is at so many rows of the version that serves now."""
-    look = stage.bias()
+    look = stage.records.bias()
     fits = look is not None and look.version == stage.serving_version() and look.findings.rows >= rows
     return look if fits else None
 
@@ -308,7 +299,7 @@ def go_wrong_and_back(stage: Stage, script: Script) -> None:
     """A flawed version passes every offline gate and its canary; its predictions give it away and it is rolled back."""
     good = stage.serving_version()
     with step("A flawed version is trained and passes gate and canary"):
-        stage.traffic.hand_in_labels(stage.cloud.now())
+        stage.hand_in_labels()
         execution = stage.start(
             "Retraining", reason="a person tries another scaling of the features", hyperparameters=FLAW
         )

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ class Traffic:
     ----------
     sent, failed : requests so far, and those that the model answered with an error
     unlabelled : labels that are true but not handed in yet, by the request's inference id
+    labelled : rows whose labels were handed in
     """
 
     model: ModelConfig
@@ -38,9 +39,11 @@ class Traffic:
     sent: int = 0
     failed: int = 0
     unlabelled: dict[str, list[str]] = field(default_factory=dict)
+    labelled: int = 0
 
-    def send(self, rows: pd.DataFrame) -> None:
-        """Send the rows, ten a request; remember their labels."""
+    def send(self, rows: pd.DataFrame) -> list[str]:
+        """Send the rows, ten a request; remember their labels. Returns the ids of the requests that were answered."""
+        answered: list[str] = []
         features = list(self.model.input.features)
         for start in range(0, len(rows), ROWS_A_REQUEST):
             chunk = rows.iloc[start : start + ROWS_A_REQUEST]
@@ -60,9 +63,12 @@ class Traffic:
                 self.failed += 1
                 continue
             self.unlabelled[inference_id] = [_text(value) for value in chunk[self.model.label.name]]
+            answered.append(inference_id)
+        return answered
 
-    def hand_in_labels(self, now: datetime) -> int:
-        """Write every label that is due as ground truth; returns how many rows that were."""
+    def hand_in_labels(self, now: datetime, requests: Iterable[str] | None = None) -> int:
+        """Write the labels of these requests, or of all, as ground truth; returns how many rows that were."""
+        due = {name: self.unlabelled.pop(name) for name in list(self.unlabelled if requests is None else requests)}
         lines = [
             json.dumps(
                 {
@@ -71,13 +77,13 @@ class Traffic:
                     "eventVersion": "0",
                 }
             )
-            for inference_id, labels in self.unlabelled.items()
+            for inference_id, labels in due.items()
         ]
-        count = sum(map(len, self.unlabelled.values()))
+        count = sum(map(len, due.values()))
         if lines:
             key = f"{naming.labels_prefix(self.model.name)}{now:%Y/%m/%d/%H}/{uuid.uuid4()}.jsonl"
             self.s3.put_object(Bucket=self.bucket, Key=key, Body="\n".join(lines).encode() + b"\n")
-        self.unlabelled.clear()
+        self.labelled += count
         return count
 
     def _request(self, rows: pd.DataFrame) -> tuple[str, bytes]:

@@ -50,31 +50,23 @@ class ExampleWorld:
 
 
 class FileWorld:
-    """Rows of a file: the first part is the baseline, the rest is traffic.
+    """Rows of a file, shuffled: one half is the baseline, the other is traffic, which is like it.
 
-    Unless `in_order`, rows are shuffled (so healthy traffic is like the baseline) and the drift is simulated: the
-    numeric feature that tells most about the label is moved by one standard deviation, the labels stay. With
-    `in_order` nothing is simulated: rows come as the file has them, and what drifts is what really drifted.
+    The drift is simulated: the numeric feature that tells most about the label is moved by one standard deviation, the
+    labels stay.
     """
 
-    def __init__(
-        self, table: pd.DataFrame, label: str, *, in_order: bool, traffic: pd.DataFrame | None, seed: int = 7
-    ) -> None:
-        self.name = "your file"
-        if in_order or traffic is not None:
-            share = len(table) if traffic is not None else len(table) // 2
-            self._baseline, self._traffic = table.iloc[:share], table.iloc[share:] if traffic is None else traffic
-            self.change = "nothing simulated: the rows come in the file's own order"
-            self._shifted: str | None = None
-        else:
-            mixed = table.sample(frac=1.0, random_state=seed)
-            self._baseline, self._traffic = mixed.iloc[: len(mixed) // 2], mixed.iloc[len(mixed) // 2 :]
-            self._shifted = _most_telling(table, label)
-            self.change = f"simulated: {self._shifted} moved by one standard deviation" if self._shifted else "none"
-        self._label, self._drifting, self._next = label, False, 0
+    name = "your file"
+
+    def __init__(self, table: pd.DataFrame, label: str, seed: int = 7) -> None:
+        mixed = table.sample(frac=1.0, random_state=seed)
+        self._baseline, self._traffic = mixed.iloc[: len(mixed) // 2], mixed.iloc[len(mixed) // 2 :]
+        self._shifted = _most_telling(table, label)
+        self.change = f"simulated: {self._shifted} moved by one standard deviation" if self._shifted else "none"
+        self._drifting, self._next = False, 0
 
     def baseline(self) -> pd.DataFrame:
-        """The file's first part."""
+        """One half of the file."""
         return self._baseline
 
     def rows(self, count: int) -> pd.DataFrame:
@@ -90,8 +82,41 @@ class FileWorld:
         return rows
 
     def drift(self) -> None:
-        """Move the feature, if the drift is to be simulated."""
+        """Move the feature."""
         self._drifting = True
+
+
+class ReplayWorld:
+    """Rows as a file has them, once: what drifts is what really drifted."""
+
+    name = "your rows, in their own order"
+    change = "nothing is simulated"
+
+    def __init__(self, baseline: pd.DataFrame, traffic: pd.DataFrame) -> None:
+        self._baseline, self._traffic, self._next = baseline, traffic, 0
+
+    @classmethod
+    def halves(cls, table: pd.DataFrame) -> ReplayWorld:
+        """The first half is the baseline."""
+        return cls(table.iloc[: len(table) // 2], table.iloc[len(table) // 2 :])
+
+    @property
+    def left(self) -> int:
+        """Rows that have not been sent."""
+        return len(self._traffic) - self._next
+
+    def baseline(self) -> pd.DataFrame:
+        """The earlier rows."""
+        return self._baseline
+
+    def rows(self, count: int) -> pd.DataFrame:
+        """The next rows, none after the last."""
+        rows = self._traffic.iloc[self._next : self._next + count]
+        self._next += len(rows)
+        return rows
+
+    def drift(self) -> None:
+        """The world changes by itself."""
 
 
 def _most_telling(table: pd.DataFrame, label: str) -> str | None:

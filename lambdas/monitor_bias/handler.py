@@ -56,7 +56,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     hours = naming.window_hours(end, monitor.window_hours)
     parts = counted.parts(baseline, hours)
     window = merge_all(parts, GroupCounts.empty(baseline.binning))
-    findings = examine(baseline.counts, window, bias_settings(monitor, _dispersion(parts)))
+    settings = bias_settings(monitor, _dispersion(parts))
+    findings = baseline.beside(examine(baseline.counts, window, settings), settings)
     words = favourable(baseline.binning.positive, spec.task, spec.label)
     look = BiasLook(spec.name, baseline.version, hours[0], end, words, findings)
     key = naming.findings_key(spec.name, BIAS, end)
@@ -85,11 +86,13 @@ def _dispersion(parts: Sequence[GroupCounts]) -> float:
 
 
 def _metrics(look: BiasLook, *, new: bool) -> dict[Metric, float]:
-    """While there are too few rows, an alarm holds its last state, unless that was of the version before."""
-    if not look.judged:
-        return NOTHING_FOUND if new else {}
-    return {
-        Metric.BIASED_GROUPS: look.biased_groups,
-        Metric.BIAS_SCORE: look.score,
-        Metric.BIAS_DRIFT: look.drift_score,
-    }
+    """While there are too few rows, an alarm holds its last state, unless that was of the version before.
+
+    Without them the version's fliptests are known all the same.
+    """
+    level = {Metric.BIASED_GROUPS: float(look.biased_groups), Metric.BIAS_SCORE: look.score}
+    if look.judged:
+        return level | {Metric.BIAS_DRIFT: look.drift_score}
+    if new:
+        return NOTHING_FOUND
+    return level if look.biased else {}

@@ -95,7 +95,7 @@ def _profile_batch_file(spec: ModelSpec, source: Store, file: BatchFile, at: dat
         return
     requests, answers = source.stream(file.requests.key), source.stream(file.answers.key)
     if requests is not None and answers is not None:  # they may have been deleted meanwhile
-        observed = profiling.observe_batch(spec, baseline, requests, answers)
+        observed = profiling.observe_batch(spec, baseline, file.capture, requests, answers)
         _keep(spec, baseline, file.capture, observed, at)
 
 
@@ -124,6 +124,8 @@ def _keep(spec: ModelSpec, baseline: Baseline, capture: CaptureKey, observed: Ob
     profile = observed.profile
     emit(spec.name, at, {Metric.ROWS_PROFILED: profile.rows, Metric.UNREADABLE_RECORDS: profile.unreadable})
     logger.info("Profiled", key=capture.key, rows=profile.rows, unreadable=profile.unreadable)
+    if observed.nameless:
+        logger.warning(profiling.NAMELESS, key=capture.key, rows=observed.nameless)
 
 
 def _read_again(spec: ModelSpec, key: str, time: str) -> None:

@@ -33,7 +33,7 @@ def test_healthy_traffic_raises_no_alarm(stage: Stage) -> None:
     assert stage.alarm_state(AlarmKind.DRIFT) == "OK"
     assert stage.alarm_state(AlarmKind.ATTENTION) == "OK"
     assert stage.alarm_state(AlarmKind.ESTIMATED_PERFORMANCE) == "OK"
-    look = stage.estimate()
+    look = stage.records.estimate()
     assert look is not None
     assert look.estimate.supported
     assert stage.messages("alarm") == []
@@ -43,7 +43,7 @@ def test_what_the_version_goes_by_is_known_as_soon_as_it_serves(stage: Stage) ->
     # when
     story.goes_by(stage)
     # then
-    importance = stage.importance("v1")
+    importance = stage.records.importance("v1")
     assert importance is not None
     assert importance.total == 200
     ranking = [each.feature for each in importance.ranking()]
@@ -92,7 +92,7 @@ def told_apart(stage: Stage, expected: EstimateLook | None) -> None:
     assert expected is not None
     assert expected.version == "v1"
     assert expected.primary.value is not None
-    realised = stage.realised(expected)
+    realised = stage.records.realised(expected)
     assert realised is not None
     assert realised.rows >= expected.estimate.rows
     assert realised.labelled > 0.8 * realised.rows
@@ -188,13 +188,13 @@ def test_how_good_predictions_were_is_told_by_the_labels(stage: Stage) -> None:
     # when labels of the version that serves again have come
     story.judge(stage, SCRIPT)
     # then
-    look = stage.performance()
+    look = stage.records.performance()
     assert look is not None
     assert look.performance.labelled > 500
     assert look.primary.value is not None
     assert look.primary.value > 0.6
     # and before they came it had been estimated, as far as can be told without them
-    estimate = stage.estimate()
+    estimate = stage.records.estimate()
     assert estimate is not None
     assert estimate.version == stage.serving_version()
     assert estimate.primary.low is not None
@@ -218,11 +218,14 @@ def test_whom_the_version_treats_worse_is_told_by_name(stage: Stage) -> None:
     # when the version that learnt from the shock, which took the jobs of the young first, has been looked at
     story.fairness(stage, SCRIPT)
     # then
-    look = stage.bias()
+    look = stage.records.bias()
     assert look is not None
     assert look.version == stage.serving_version() == "v2"
     assert {found.group for found in look.biased if found.facet == "age"} == {"under 30"}
     assert "gender" not in {found.facet for found in look.biased}
+    # and the rows that the version was judged on were held against their neighbours
+    flipped = {found.group for found in look.findings.measurements if found.metric == "FT" and found.facet == "age"}
+    assert flipped == {"under 30", "30 to under 60", "60 and over"}
     assert stage.alarm_state(AlarmKind.BIAS) == "ALARM"
     message = [m["detail"] for m in stage.messages("alarm") if ": biased (" in m["detail"]["subject"]][-1]
     assert "age under 30" in message["subject"]

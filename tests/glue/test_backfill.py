@@ -21,12 +21,16 @@ SPAN = {"VERSION": "v1", "FROM": "2026-11-21T08:00:00+00:00", "TO": "2026-11-21T
 BATCH_FOLDER = "capture/credit/v1/batch_transform/nightly/"
 BATCH = {
     "requests/a.csv": b"".join(b"%d,%d.5,rent\n" % (20 + row, row) for row in range(40)) + b"only,two\n",
-    "answers/a.csv.out": b"0.25\n" * 41,
+    "answers/a.csv.out": b"".join(
+        b"0.25, 1f1d57b1-2e6f-488c-8c30-%012x,2026-11-21T08:30:00Z\n" % row for row in range(38)
+    )
+    + b"0.25\n" * 3,
     "requests/b.csv": b"1,2,rent\n",
     "input/2026/11/21/08/in.jsonl": f'[{{"prefix": "s3://data/{BATCH_FOLDER}requests/"}}, "a.csv", "b.csv"]'.encode(),
     "output/2026/11/21/09/out.jsonl": f'[{{"prefix": "s3://data/{BATCH_FOLDER}answers/"}}, "a.csv.out"]'.encode(),
 }
-"""What is in a batch transform job's folder: a file that is complete, with a bad line, and one without answers."""
+"""What is in a batch transform job's folder: a file that is complete, with a bad line and two rows without
+ids, and one without answers."""
 KEYED = '[{"age":31,"income":5.5,"wage":7}]'
 """A request that lacks a feature's key, and has one that nobody expects."""
 
@@ -78,14 +82,16 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     for name, body in BATCH.items():
         store.put(BATCH_FOLDER + name, body)
     (file,) = batches.complete(store, "credit", BATCH_FOLDER)
-    observed = profiling.observe_batch(spec, baseline, *(stream(store, item.key) for item in file[1:3]))
+    observed = profiling.observe_batch(spec, baseline, file.capture, *(stream(store, item.key) for item in file[1:3]))
     profiling.write(spec, baseline, store, file.capture, observed)
+    staged = naming.staged_key("credit", file.capture)
+    rows_of_batch = store.get(staged)
     for key in asked:
         capture = spec.parse_capture_key(key)
         profiling.write(spec, baseline, store, capture, profiling.observe(spec, baseline, capture, stream(store, key)))
     written = contents(store, "profiles/")
     quarantined = contents(store, "quarantine/")
-    for key in (*written, *quarantined):
+    for key in (*written, *quarantined, staged):
         s3.delete_object(Bucket=BUCKET, Key=key)
 
     # when Spark profiles them, the large one in pieces
@@ -95,7 +101,10 @@ def test_spark_writes_the_profiles_that_lambda_writes_and_only_those_that_are_mi
     assert done.returncode == 0, done.stderr[-3000:]
     assert contents(store, "profiles/") == written
     assert contents(store, "quarantine/").keys() == quarantined.keys()
+    assert rows_of_batch
+    assert store.get(staged) == rows_of_batch
     assert "4 objects, 2571 rows, 3 unreadable records" in done.stderr
+    assert "credit: 2 rows. Predictions without ids" in done.stderr
 
     # and when one profile was lost, only that one is made again
     lost, kept = sorted(written)[0], sorted(written)[1]

@@ -164,13 +164,20 @@ def test_a_file_becomes_a_training_set_and_a_baseline_that_counts_like_lambda_do
     assert (estimator.labelled, estimator.binning) == (750, outcomes.binning.id)
     # and so are the groups of people
     stored = s3.get_object(Bucket=BUCKET, Key=naming.group_baseline_key("credit", "v1"))["Body"].read()
-    groups = GroupBaseline.from_json(stored).counts
+    judged = GroupBaseline.from_json(stored)
+    groups = judged.counts
     assert groups.binning.facet("age").groups == ("under 30", "30 to under 60", "60 and over")
     young = np.array([int(request.split(",")[0]) < 30 for request in requests])
     counted = groups.cells[0, 0]
     assert groups.rows == 750
     assert counted[:, POSITIVE_OUTCOME].sum() == (young & ~positive).sum()
     assert counted[POSITIVE_OUTCOME, NEGATIVE_OUTCOME] == (young & positive & ~truth).sum()
+    # and each group was held against its neighbours in the favoured one, by the rows themselves
+    assert judged.flips is not None
+    assert {facet for facet, *_ in judged.flips.tests} == {"age", "gender"}
+    of_the_young = judged.flips.tests["age", "under 30", "30 to under 60"]
+    assert of_the_young.n == young.sum()
+    assert 0 < of_the_young.upward + of_the_young.downward < of_the_young.n
     # and the recorded answers belong to the recorded requests
     verification = json.loads(s3.get_object(Bucket=BUCKET, Key=naming.verification_key("credit", "v1"))["Body"].read())
     assert [item["body"] for item in verification["requests"]] == requests[:20]

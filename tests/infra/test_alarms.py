@@ -176,6 +176,24 @@ def test_drift_starts_retraining_and_a_suspect_version_the_rollback(shipped: Ass
     assert ["Rollback" in arn for arn in started_by(shipped.model(), AlarmKind.SUSPECT_VERSION)] == [True]
 
 
+def test_every_trigger_that_the_file_lists_starts_the_retraining(synthesize: Synthesizer) -> None:
+    # given
+    wanted = ["drift", "performance", "concept_drift", "estimated_performance", "bias", "labels", "schedule"]
+    template = synthesize({"retraining.triggers": wanted, "retraining.every": "30 days"}).model()
+    # then
+    kinds = (AlarmKind.PERFORMANCE, AlarmKind.CONCEPT_DRIFT, AlarmKind.ESTIMATED_PERFORMANCE, AlarmKind.BIAS)
+    for kind in (AlarmKind.DRIFT, *kinds):
+        assert ["Retraining" in arn for arn in started_by(template, kind)] == [True]
+    schedules = {
+        s["Properties"]["Name"]: (s["Properties"]["ScheduleExpression"], s["Properties"]["Target"]["Input"])
+        for s in of_type(template, "AWS::Scheduler::Schedule").values()
+    }
+    by_clock = {"retrain": ("rate(30 days)", "schedule"), "retrain-on-labels": ("rate(6 hours)", "labels")}
+    for name, expected in by_clock.items():
+        expression, request = schedules[f"{MODEL}--{name}"]
+        assert (expression, json.loads(request)["trigger"]) == expected
+
+
 def test_whom_an_alarm_tells_and_what_it_starts_are_ready_before_it_can_fire(shipped: Assembly) -> None:
     # given
     template = shipped.model()

@@ -88,6 +88,7 @@ ANSWERS = (
         "0.3,0.702",
     ),
     *("0.1,0.7,0.2", "0.333,0.333,0.333", "1,2,3", "0.5,,0.5", "inf,inf", "1e308,1e308", "\ufeff0.5"),
+    *("1,0", "0.5,0.5", ",,", "nan,-inf,inf", "-0.1,0.6,0.5", "0.1,x,0.2", "0.4,0.3,0.2,0.1", "a,0.2,0.8"),
 )
 TIMES = (
     *("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2026-01-01T23:59:59Z", "2026-01-02T00:00:00Z"),
@@ -107,6 +108,7 @@ OUTPUTS = (
         Output(label=1, score=0),
     ),
     *(Output(label="label"), Output(label=2)),
+    *(Output(classes=("a", "1", "yes")), Output(classes=("a", "1", "yes"), score=1)),
 )
 
 
@@ -150,7 +152,7 @@ specs = st.tuples(
     st.lists(st.tuples(st.sampled_from(Kind), st.sampled_from([False] * 5 + [True])), min_size=1, max_size=4),
     st.sampled_from(Task),
     st.sampled_from(OUTPUTS),
-)
+).map(lambda made: (made[0], Task.MULTICLASS, made[2]) if made[2].classes else made)
 
 
 def features(kinds: Iterable[tuple[Kind, bool]]) -> tuple[Feature, ...]:
@@ -245,9 +247,10 @@ def account(
 
 
 def rows_of(block: Block) -> list[tuple[Any, ...]]:
-    columns = [cells(column) for column in (*block.features.values(), *block.predictions.values())]
-    answered = all(len(column) == block.rows for column in block.predictions.values())
-    assert answered or not any(map(len, block.predictions.values()))
+    told = (*block.predictions.values(), *map(NumberColumn, block.shares.values()))
+    columns = [cells(column) for column in (*block.features.values(), *told)]
+    answered = all(len(column) == block.rows for column in told)
+    assert answered or not any(map(len, told))
     kept = columns if answered else columns[: len(block.features)]
     return list(zip(*kept, strict=True)) if kept else [()] * block.rows
 

@@ -9,22 +9,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
+import time_machine
 from moto import mock_aws
 
+from lambdas.join_labels import handler as join_labels
 from lambdas.profile_capture import handler as profile_capture
-from tests.support import CONTEXT, model_spec
-from watchkeeper import naming
+from tests.support import CONTEXT, label_record, model_spec
+from tests.unit.captured import cells
+from watchkeeper import ids, naming
 from watchkeeper.aws import batches, deployed
 from watchkeeper.aws.store import Store
 from watchkeeper.capture import PREDICTED_SCORE
 from watchkeeper.capture.batch import BatchReader
+from watchkeeper.curated import Predictions, from_parquet
+from watchkeeper.labels import LabelReader, Source
+from watchkeeper.outcomes import OutcomeBaseline, OutcomeBinning, Outcomes, observe
 from watchkeeper.profile import Baseline, Binning
 
 BUCKET = "data"
 FOLDER = "capture/credit/v1/batch_transform/nightly/"
 REQUESTS, ANSWERS = f"{FOLDER}requests/a.csv", f"{FOLDER}answers/a.csv.out"
 INPUT, OUTPUT = f"{FOLDER}input/2026/11/21/10/in.jsonl", f"{FOLDER}output/2026/11/21/11/out.jsonl"
+KEY = f"{OUTPUT}/requests/a.csv"
+"""What stands for the file."""
 ALL_WELL: dict[str, Any] = {"batchItemFailures": []}
 
 
@@ -132,6 +141,61 @@ def test_the_object_that_completes_a_file_has_it_profiled(s3: Any, baseline: Bas
     # and the bad line is in quarantine, under that hour as well
     (quarantined,) = store(s3).keys("quarantine/credit/")
     assert "/2026/11/21/11/" in quarantined
+
+
+def told(rows: int) -> bytes:
+    """Answers with the ids and times that a job generated."""
+    return b"".join(
+        b"%.2f, %s,2026-11-21T10:30:%02dZ\n" % (row % 100 / 100, name_of(row).encode(), row % 60) for row in range(rows)
+    )
+
+
+def name_of(row: int) -> str:
+    return f"1f1d57b1-2e6f-488c-8c30-{row:012x}"
+
+
+def judged() -> OutcomeBaseline:
+    """What a labelled holdout says of a version."""
+    spec, at = model_spec(), datetime(2026, 11, 20, tzinfo=UTC)
+    (block,) = BatchReader(spec, identified=True).blocks([lines(400)], [told(400)])
+    labels = b"\n".join(label_record(name_of(row), str(row % 2)) for row in range(400))
+    read, _ = LabelReader(spec).read(Source("a.jsonl", at, at), [labels])
+    rows = Predictions.together([Predictions.of_block(block, spec.task, "a", 0)]).joined(read).predictions.labelled()
+    return OutcomeBaseline("v1", observe(OutcomeBinning.fit(spec, rows), rows))
+
+
+def test_labels_that_name_generated_ids_are_joined_and_counted_as_an_endpoint_s_are(
+    s3: Any, baseline: Baseline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    # given a job that generates ids, but for its last two answers, and a version with a labelled holdout
+    monkeypatch.setattr(join_labels, "deployed_spec", model_spec)
+    holdout = judged()
+    s3.put_object(Bucket=BUCKET, Key=naming.outcome_baseline_key("credit", "v1"), Body=holdout.to_json())
+    for key, body in OBJECTS.items():
+        arrive(s3, key, told(38) + scores(3) if key == ANSWERS else body)
+    # and labels of some of them
+    labels = b"\n".join(label_record(name_of(row), str(row % 2)) for row in range(20))
+    s3.put_object(Bucket=BUCKET, Key="labels/credit/2026/11/21/12/a.jsonl", Body=labels)
+
+    # when they are joined
+    with time_machine.travel(datetime(2026, 11, 21, 12, 30, tzinfo=UTC), tick=False):
+        answer = join_labels.handler({"scheduled_time": "2026-11-21T12:30:00+00:00"}, CONTEXT)
+
+    # then all rows are filed under the hour of their manifest, with their labels and times, and counted
+    assert (answer["labels"], answer["counted"], answer["unusable"]) == (20, 1, 0)
+    kept = from_parquet(model_spec(), store(s3).get("predictions/credit/dt=2026-11-21/hr=11/v1.parquet") or b"")
+    place = kept.ids.tolist().index(ids.digest(name_of(7)).tolist()[0])
+    found = kept.taken(np.array([place]))
+    assert (cells(found.truth), cells(found.predictions[PREDICTED_SCORE])) == (["1"], [(0.07).hex()])
+    assert found.times[0] == datetime(2026, 11, 21, 10, 30, 7, tzinfo=UTC).timestamp()
+    (counted,) = store(s3).keys("outcomes/")
+    outcomes = Outcomes.from_json(store(s3).get(counted) or b"", holdout.binning)
+    assert (len(kept), outcomes.rows, outcomes.scores.labelled) == (40, 40, 20)
+    # and those without an id are rows of their own, taken to be answered in that hour, and told
+    hour = datetime(2026, 11, 21, 11, tzinfo=UTC).timestamp()
+    assert np.count_nonzero(kept.times == hour) == 2
+    warnings = [vars(record) for record in caplog.records if "without ids" in record.getMessage()]
+    assert [(each["levelname"], each["key"], each["rows"]) for each in warnings] == [("WARNING", KEY, 2)]
 
 
 def test_a_file_that_was_answered_anew_is_pending_and_one_whose_profile_is_newer_is_not(s3: Any, baseline: Baseline):

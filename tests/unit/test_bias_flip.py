@@ -186,3 +186,14 @@ def test_numbers_are_standardised_and_two_categories_are_one_deviation_apart():
     assert points[0] @ points[0] == pytest.approx(1 + 0.5)
     assert np.linalg.norm(points[0] - points[1]) == pytest.approx(np.sqrt(2**2 + 1))
     assert np.linalg.norm(points[0] - points[2]) == pytest.approx(np.sqrt(1 + 1 + 1))
+
+
+def test_many_categories_take_no_more_room_than_a_few_features_of_them():
+    # given 400 features of 30 categories each, which all together would be 12,000 dimensions
+    codes = np.arange(300, dtype=np.int32) % 30
+    column = CategoryColumn(codes, tuple(f"level {place}" for place in range(30)))
+    # when
+    few, many = (flip.encoded({f"c{place}": column for place in range(n)}, np.arange(300)) for n in (3, 400))
+    # then
+    assert few.shape == (300, 1 + 3 * 30)
+    assert many.shape[1] <= 1 + flip.MOST_DIMENSIONS

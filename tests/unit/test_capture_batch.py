@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.support import model_spec
 from tests.unit.captured import cells
-from watchkeeper.capture import PREDICTED_SCORE, batch, fields
+from watchkeeper import ids
+from watchkeeper.capture import PREDICTED_LABEL, PREDICTED_SCORE, batch, fields
 from watchkeeper.capture.batch import BatchReader, FilePair, manifest_uris, paired
 from watchkeeper.capture.block import Block
 from watchkeeper.errors import CaptureError
-from watchkeeper.spec import InputFormat
+from watchkeeper.spec import InputFormat, Output, Task
 
 GENERATED = "1f1d57b1-2e6f-488c-8c30-db4e6d757861", "2026-11-21T10:00:00Z"
 
@@ -88,6 +91,95 @@ def test_each_line_is_answered_by_the_same_line(monkeypatch: pytest.MonkeyPatch,
     assert not block.unreadable
     rows = set(zip(cells(block.features["age"]), cells(block.predictions[PREDICTED_SCORE]), strict=True))
     assert rows == {((31.0).hex(), (0.25).hex()), ("nan", (0.75).hex())}
+
+
+def whose(blocks: list[Block]) -> dict[bytes, tuple[int, int]]:
+    """How many rows there are of each id, and when they were answered."""
+    found: dict[bytes, tuple[int, int]] = {}
+    for block in blocks:
+        assert block.identities is not None
+        told = zip(block.identities.ids.tolist(), block.identities.sizes, block.times.tolist(), strict=True)
+        found |= {identity: (int(size), time) for identity, size, time in told}
+    return found
+
+
+def appended(number: int, second: int) -> tuple[str, str]:
+    return f"1f1d57b1-2e6f-488c-8c30-{number:012x}", f"2026-11-21T10:00:{second:02}Z"
+
+
+def as_csv(answer: str, identity: str, time: str) -> str:
+    return f"{answer}, {identity},{time}"
+
+
+def as_json(answer: str, identity: str, time: str) -> str:
+    return json.dumps(
+        {"SageMakerOutput": float(answer), "SageMakerInferenceId": identity, "SageMakerInferenceTime": time}
+    )
+
+
+def as_object(answer: str, identity: str, time: str) -> str:
+    return json.dumps({"score": float(answer), "SageMakerInferenceId": identity, "SageMakerInferenceTime": time})
+
+
+@pytest.mark.parametrize("available", [True, False])
+@pytest.mark.parametrize("form", [as_csv, as_json, as_object])
+def test_the_id_that_the_job_generated_is_the_row_s(
+    monkeypatch: pytest.MonkeyPatch, form: Callable[[str, str, str], str], available: bool
+):
+    # given answers with ids and times, one with neither, and one whose time is none
+    monkeypatch.setattr(fields, "AVAILABLE", available and fields.AVAILABLE)
+    odd = appended(3, 0)[0], "2026-13-41T10:00:00Z"
+    told = [form("0.25", *appended(1, 5)), "0.5", form("0.75", *appended(2, 59)), form("0.5", *odd)]
+    hour = datetime(2026, 11, 21, 11, tzinfo=UTC)
+
+    # when they are read
+    reader = BatchReader(model_spec(), identified=True, answered=hour)
+    blocks = list(reader.blocks([b"31,5.5,rent\n" * 4], ["\n".join(told).encode()]))
+
+    # then each row has its own, and where there is none the hour and no id
+    assert not reasons(blocks)
+    begin = int(datetime(2026, 11, 21, 10, tzinfo=UTC).timestamp())
+    names = [ids.digest(appended(number, 0)[0]).tolist()[0] for number in (1, 2, 3)]
+    assert whose(blocks) == {
+        names[0]: (1, begin + 5),
+        names[1]: (1, begin + 59),
+        names[2]: (1, begin + 3600),
+        ids.NOTHING: (1, begin + 3600),
+    }
+    assert sum(block.identities.nameless for block in blocks if block.identities) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "0.1,0.7,0.2, %s,%s",
+        '{"SageMakerOutput": [0.1, 0.7, 0.2], "SageMakerInferenceId": "%s", "SageMakerInferenceTime": "%s"}',
+        '{"cat": 0.1, "owl": 0.2, "dog": 0.7, "SageMakerInferenceId": "%s", "SageMakerInferenceTime": "%s"}',
+    ],
+)
+def test_probabilities_of_classes_are_read_beside_generated_ids(answer: str):
+    # given
+    spec = model_spec(task=Task.MULTICLASS, output=Output(classes=("cat", "dog", "owl")))
+
+    # when
+    reader = BatchReader(spec, identified=True)
+    blocks = list(reader.blocks([b"31,5.5,rent\n"], [(answer % appended(1, 5)).encode()]))
+
+    # then
+    assert list(whose(blocks)) == [ids.digest(appended(1, 5)[0]).tolist()[0]]
+    assert [share.tolist() for share in blocks[0].shares.values()] == [[0.1], [0.7], [0.2]]
+    assert cells(blocks[0].predictions[PREDICTED_LABEL]) == ["dog"]
+
+
+def test_the_rows_of_a_holdout_are_known_by_their_lines():
+    # given answers with ids of which the holdout's labels know nothing
+    answers = "\n".join(as_csv("0.5", *appended(number, 0)) for number in range(3)).encode()
+
+    # when
+    blocks = list(BatchReader(model_spec(), identified=True, numbered=True).blocks([b"31,5.5,rent\n" * 3], [answers]))
+
+    # then
+    assert set(whose(blocks)) == {ids.digest(str(line)).tolist()[0] for line in (1, 2, 3)}
 
 
 def test_json_requests_are_read_by_the_line():

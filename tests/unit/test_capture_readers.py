@@ -6,7 +6,9 @@ import base64
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -68,8 +70,16 @@ def test_an_odd_value_among_usual_ones_is_read_alike(kind: Kind, value: str, pla
     assert account(spec, captured, fast=True) == account(spec, captured, fast=False)
 
 
-@pytest.mark.parametrize("task", Task)
-@pytest.mark.parametrize("output", [Output(), Output(label=0, score=1), Output(score=0), Output(label=1)])
+NAMED = Output(classes=("a", "1", "yes"))
+
+
+@pytest.mark.parametrize(
+    ("task", "output"),
+    [
+        *product(Task, [Output(), Output(label=0, score=1), Output(score=0), Output(label=1)]),
+        *((Task.MULTICLASS, replace(NAMED, **places)) for places in ({}, {"label": 0}, {"score": 1})),
+    ],
+)
 @pytest.mark.parametrize("usual", ["0.25", "1,0.75", "0.25,0.75", "0.25,yes", "0.1,0.7,0.2"])
 def test_every_answer_among_usual_ones_is_read_alike(task: Task, output: Output, usual: str):
     # given records answered in one form, but for some with each other answer

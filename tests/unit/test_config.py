@@ -171,6 +171,32 @@ def test_numbers_are_taken_where_text_is_meant() -> None:
     assert model.label.positive == "1"
 
 
+CLASSES = SHORTEST.replace("task: binary", "task: multiclass") + "output: {classes: %s}\n"
+
+
+def test_classes_are_spelled_as_labels_are_in_training_sets() -> None:
+    spec = parse(CLASSES % "[ cat , 2, 3.0, dog]", "x").spec()
+    assert spec.output.classes == ("cat", "2", "3", "dog")
+    assert ModelSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (CLASSES % "[cat, dog]", "2 classes are named, but 3 to 1000 are possible: leave the list out"),
+        (CLASSES % "[cat, dog, cat]", "the class 'cat' is named twice: name every class once"),
+        (CLASSES % "[1, 2, 1.0]", "the class '1' is named twice"),
+        (CLASSES % "[cat, dog, NA]", "the class 'NA' stands for a missing value"),
+        (
+            SHORTEST + "output: {classes: [a, b, c]}\n",
+            "output.classes are of multiclass models, but this one is binary",
+        ),
+    ],
+)
+def test_classes_that_cannot_be_are_refused(text: str, expected: str) -> None:
+    assert expected in problem_of(text)
+
+
 def test_two_models_may_not_share_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # given
     monkeypatch.chdir(tmp_path)

@@ -18,10 +18,12 @@ from tests.unit.captured import cells
 from watchkeeper import ids
 from watchkeeper.capture import CaptureReader
 from watchkeeper.curated import Predictions, Stager, from_parquet, from_stream, to_parquet
-from watchkeeper.curated.columns import RESERVED, fields
+from watchkeeper.curated.columns import RESERVED, fields, share_fields
+from watchkeeper.curated.columns import table as columns_of
 from watchkeeper.labels import LabelReader, Labels, Source
 from watchkeeper.labels.table import UNLABELLED
-from watchkeeper.spec import Feature, Kind, ModelSpec, Task
+from watchkeeper.spec import Feature, Kind, ModelSpec, Output, Task
+from watchkeeper.table import NumberColumn
 
 HOUR = datetime(2026, 11, 21, 9, tzinfo=UTC)
 ALL_KINDS = (
@@ -47,7 +49,7 @@ def labels(spec: ModelSpec, *lines: bytes, hour: datetime = HOUR, key: str = "a.
 def told(predictions: Predictions) -> dict[tuple[bytes, int], tuple[Any, ...]]:
     """All that is known of each row."""
     named = [*predictions.features.values(), *predictions.predictions.values(), predictions.truth]
-    columns = [cells(column) for column in named]
+    columns = [cells(column) for column in (*named, *map(NumberColumn, predictions.shares.values()))]
     own = (predictions.sizes, predictions.times, predictions.collected, predictions.orders)
     keys = list(zip(predictions.ids.tolist(), predictions.places.tolist(), strict=True))
     rows = zip(*columns, *(array.tolist() for array in own), strict=True)
@@ -85,6 +87,49 @@ def test_rows_are_read_back_as_they_were_written(task: Task):
     assert told(filed) == told(rows)
     assert len(rows) == 4
     assert b"hello" not in to_parquet(spec, "v1", rows)
+
+
+def test_probabilities_of_classes_are_kept_and_read_by_specs_with_and_without_them():
+    # given answers with probabilities, of a label alone, and one that is missing; a request that came twice
+    spec = model_spec(task=Task.MULTICLASS, output=Output(classes=("cat", "Dog!", "2")))
+    lines = [
+        capture_record("31,5,own\n7,5,own", "0.1,0.7,0.2\n0.5,0.25,0.25", event_id="e1"),
+        capture_record("31,5,own", "cat", event_id="e2"),
+        capture_record("31,5,own", None, event_id="e3"),
+        capture_record("31,5,own\n7,5,own", "0.1,0.7,0.2\n0.5,0.25,0.25", event_id="e1"),
+    ]
+    rows = curated(spec, *lines).joined(labels(spec, label_record("e1", "cat\n2"))).predictions
+
+    # when they are written and read, also by the model's file as it was before it named classes
+    written = to_parquet(spec, "v1", rows)
+    read, before = from_parquet(spec, written), from_parquet(model_spec(task=Task.MULTICLASS), written)
+    old = from_parquet(spec, to_parquet(model_spec(task=Task.MULTICLASS), "v1", before))
+
+    # then
+    assert told(read) == told(rows)
+    assert len(rows) == 4
+    assert list(read.shares) == ["cat", "Dog!", "2"]
+    assert before.shares == {}
+    assert [np.isnan(share).all() for share in old.shares.values()] == [True, True, True]
+    # and each has a column, which is a double in the table
+    table = pq.read_table(pa.BufferReader(written))
+    assert sorted(table.column("probability_dog").to_pylist(), key=str) == [0.25, 0.7, None, None]
+    assert ("probability_2", "double", "probability of the class 2") in columns_of(spec)
+    assert set(table.column_names) == {name for name, _, _ in columns_of(spec)}
+
+
+def test_naming_classes_leaves_the_columns_that_were_there():
+    # given a model whose features are named as the columns of probabilities would be
+    features = (Feature("probability_cat", Kind.NUMBER), Feature("probability cat", Kind.NUMBER))
+    before = model_spec(task=Task.MULTICLASS, features=features)
+    after = model_spec(task=Task.MULTICLASS, features=features, output=Output(classes=("cat", "CAT", "dog")))
+
+    # when it names classes, two of which differ in what Athena's names cannot tell
+    shared = [field.name for field in share_fields(after)]
+
+    # then
+    assert fields(after) == fields(before)
+    assert shared == ["probability_cat__", "probability_cat___", "probability_dog"]
 
 
 def test_a_file_is_read_by_a_spec_with_other_features():

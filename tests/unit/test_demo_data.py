@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from cli.demo import own_data
+from cli.demo import command, own_data
+from cli.demo.stage import Stage
 from cli.demo.traffic import Traffic
-from cli.demo.world import FileWorld
+from cli.demo.world import FileWorld, ReplayWorld
 from cli.first_version import read_table
+from cli.main import parser
 from infra.archives import pack
-from watchkeeper.config import parse
+from watchkeeper.config import load, parse
 from watchkeeper.errors import DatasetError
 
 LIKE = {"name": "x", "task": "binary", "endpoint": {"create": {"source": "examples/credit"}}}
@@ -81,11 +85,13 @@ def test_spaces_and_question_marks_are_read_as_people_mean_them(tmp_path: Path) 
     # then
     assert rows["work"].tolist()[0] == "Private"
     assert rows.isna().sum().to_dict() == {"age": 1, "work": 1, "income": 0}
+    # and it is said, but of cells that are empty anyway
+    assert own_data.missing_words(tmp_path / "adult.csv") == ["2 cells hold '?': read as missing"]
 
 
 def test_shuffled_traffic_is_like_the_baseline_until_the_most_telling_feature_is_moved() -> None:
     # given
-    world = FileWorld(table(2000), "late", in_order=False, traffic=None)
+    world = FileWorld(table(2000), "late")
     before = world.rows(500)
     # when
     world.drift()
@@ -96,14 +102,51 @@ def test_shuffled_traffic_is_like_the_baseline_until_the_most_telling_feature_is
     assert after["income"].mean() - before["income"].mean() > 300
 
 
-def test_traffic_in_order_is_the_rest_of_the_file_as_it_is() -> None:
+def test_traffic_in_order_is_the_rest_of_the_file_as_it_is_and_ends() -> None:
     # given
-    world = FileWorld(table(100), "late", in_order=True, traffic=None)
+    world = ReplayWorld.halves(table(100))
     # when
     world.drift()
-    rows = world.rows(10)
+    rows = world.rows(30)
     # then
-    assert rows["id"].tolist() == [f"row-{number}" for number in range(50, 60)]
+    assert rows["id"].tolist() == [f"row-{number}" for number in range(50, 80)]
+    assert world.left == 20
+    assert len(world.rows(30)) == 20
+    assert (world.left, len(world.rows(30))) == (0, 0)
+    assert len(world.baseline()) == 50
+
+
+def options(folder: Path, *words: str) -> argparse.Namespace:
+    table().to_csv(folder / "loans.csv", index=False)
+    return parser().parse_args(["demo", "--data", str(folder / "loans.csv"), "--label", "late", *words])
+
+
+def test_rows_in_order_get_windows_in_which_their_labels_come(tmp_path: Path) -> None:
+    # when
+    told = command._own(options(tmp_path, "--in-order", "--label-delay", "36"), tmp_path)
+    # then
+    assert isinstance(told.world, ReplayWorld)
+    assert told.script.label_delay == timedelta(hours=36)
+    spec = load(told.model_file).spec()
+    assert spec.performance.window_hours == 48
+    assert (spec.quality.gap_hours, spec.quality.lag_hours) == (0, 0)  # a file that ends is no fault
+
+
+def test_labels_of_another_spelling_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    # given
+    later = table().assign(late=lambda rows: rows["late"] + ".")
+    later.to_csv(tmp_path / "later.csv", index=False)
+    # when / then
+    with pytest.raises(DatasetError, match=r"holds 'no\.', which the baseline never has; .*write 'no' for 'no\.', and"):
+        command._own(options(tmp_path, "--traffic", str(tmp_path / "later.csv")), tmp_path)
+
+
+def test_options_for_own_data_are_refused_without_it() -> None:
+    # given
+    given = parser().parse_args(["demo", "--in-order"])
+    # when / then
+    with pytest.raises(DatasetError, match="--in-order is for data of your own"):
+        command._example(given)
 
 
 class FakeRuntime:
@@ -142,6 +185,36 @@ def test_requests_hold_ten_rows_and_their_labels_come_under_the_same_id() -> Non
     first = json.loads(body.splitlines()[0])
     assert first["eventMetadata"]["eventId"] == runtime.requests[0]["InferenceId"]
     assert first["groundTruthData"]["data"].split("\n") == rows["late"][:10].tolist()
+
+
+class FakeCloud:
+    """A clock that is moved, and no more."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 21, 8, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, length: timedelta) -> None:
+        self.at += length
+
+
+def test_labels_that_come_late_come_hour_by_hour_each_so_long_after_its_request() -> None:
+    # given two hours of traffic, of 30 rows each, whose labels come three hours later
+    model = parse(own_data.describe(table(), "late", Path("x.csv"), LIKE), "x")
+    s3 = FakeS3()
+    stage = Stage(FakeCloud(), model, ReplayWorld.halves(table(120)), 30, timedelta(hours=3))  # type: ignore[arg-type]
+    stage.traffic = Traffic(model, FakeRuntime(), s3, "bucket")
+    # when
+    handed_in = []
+    for _ in range(6):
+        stage.hours(1)
+        handed_in.append(stage.traffic.labelled)
+    # then those of the very first requests, at 8, are due at 11, and the last, at 9.50, by 13
+    assert handed_in == [0, 0, 5, 35, 60, 60]
+    assert [key.split("/")[5] for key in s3.objects] == ["11", "12", "13"]
+    assert stage.traffic.unlabelled == {}
 
 
 def test_training_data_that_does_not_fit_the_model_is_refused_with_the_value(tmp_path: Path) -> None:

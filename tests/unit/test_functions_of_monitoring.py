@@ -366,6 +366,7 @@ def test_the_better_candidate_passes_the_gate_and_the_verdict_is_kept(aws):
     random = np.random.default_rng(4)
     labels = (random.random(600) < 0.3).astype(int)
     files = {
+        "holdout/features/part-00000.csv": [f"{30 + n % 40},{1000 + n},own" for n in range(600)],
         "holdout/labels/part-00000.csv": labels,
         "champion/part-00000.csv.out": np.clip(0.3 * labels + random.random(600), 0, 1),
         "challenger/part-00000.csv.out": np.clip(0.6 * labels + 0.5 * random.random(600), 0, 1),
@@ -385,8 +386,10 @@ def test_the_better_candidate_passes_the_gate_and_the_verdict_is_kept(aws):
     assert better["passed"]
     assert better["rows"] == 600
     assert not worse["passed"]
-    assert kept == {**better, "run": "abc123", "at": HOUR.isoformat()}
-    with pytest.raises(DatasetError, match="wrote nothing"):
+    assert (kept["passed"], kept["reason"]) == (True, better["reason"])
+    assert better["lines"][0].startswith("performance: passed. roc_auc")
+    assert worse["reason"].startswith("performance: roc_auc")
+    with pytest.raises(DatasetError, match="has no answers"):
         evaluate_candidate.handler({**event, "champion": champion, "challenger": f"s3://{BUCKET}/nowhere/"}, CONTEXT)
 
 
@@ -396,8 +399,9 @@ def test_only_a_line_feed_ends_a_holdout_label(aws, monkeypatch):
     use(monkeypatch, model_spec(task=Task.MULTICLASS, output=Output(label=0), retraining=gate))
     labels = ["north", "so\u2028uth"] * 40
     prefix = naming.run_prefix("credit", "abc123")
-    for place in ("holdout/labels/part-00000.csv", "champion/a.out", "challenger/a.out"):
+    for place in ("holdout/labels/a.csv", "champion/a.csv.out", "challenger/a.csv.out"):
         put(aws, prefix + place, [label.encode() for label in labels])
+    put(aws, prefix + "holdout/features/a.csv", [b"30,1000,own"] * 80)
     champion, challenger = (f"s3://{BUCKET}/{prefix}{name}/" for name in ("champion", "challenger"))
 
     # when two models that know it are judged

@@ -125,7 +125,7 @@ def test_a_drift_message_says_what_changed_by_how_much_since_when_and_what_follo
 
 def test_a_drift_message_does_not_promise_a_retraining_that_is_switched_off() -> None:
     # given
-    retraining = dataclasses.replace(SPEC.retraining, on_drift=False)
+    retraining = dataclasses.replace(SPEC.retraining, triggers=())
     # when
     message = told(AlarmKind.DRIFT, evidence([finding("income")]), retraining=retraining)
     # then
@@ -234,27 +234,23 @@ def test_every_machine_has_a_whole_message_even_when_it_hands_over_nothing(kind:
     assert paragraph(message, "What to do")
 
 
-def test_a_rejected_candidate_is_told_with_the_numbers_of_its_gate() -> None:
+def test_a_rejected_candidate_is_told_with_what_each_gate_found() -> None:
     # when
     message = machine_message(
         SPEC,
         notice(
             Kind.CANDIDATE_REJECTED,
-            reason="it loses more than 0.01",
-            metric="roc_auc",
-            champion=0.81234,
-            challenger=0.79,
-            gain=-0.02234,
-            low=-0.03,
-            high=-0.01,
+            reason="performance: it loses more than 0.01",
             rows=900,
+            lines=["performance: failed. roc_auc 0.8123 → 0.79", "segments: passed. None loses"],
         ),
     )
     # then
     size = paragraph(message, "How much")
-    assert "roc_auc on 900 labelled rows: serving version 0.8123, candidate 0.79" in size
-    assert "gain -0.02234 (95% between -0.03 and -0.01)" in size
-    assert paragraph(message, "Likely cause") == "it loses more than 0.01"
+    assert "on the same 900 labelled rows" in size
+    assert "performance: failed. roc_auc 0.8123 → 0.79" in size
+    assert "segments: passed. None loses" in size
+    assert paragraph(message, "Likely cause") == "performance: it loses more than 0.01"
 
 
 def test_a_deployed_version_a_failed_rollout_and_a_rollback_name_both_versions() -> None:

@@ -17,7 +17,7 @@ from tests.unit.test_monitor_performance import rows
 from watchkeeper.attribution import Ranked
 from watchkeeper.bias import Row
 from watchkeeper.card import MOST_CHARACTERS, Facts, Package, content, limits
-from watchkeeper.gates import GateResult
+from watchkeeper.gates import GateResult, Judgement, Status
 from watchkeeper.lineage import Lineage
 from watchkeeper.outcomes import OutcomeBinning, observe
 from watchkeeper.performance import CompareSettings, measure
@@ -39,7 +39,14 @@ MANIFEST = Manifest(
     last="2026-11-01T00:00:00+00:00",
     versions={"v1": 10_000},
 )
-GATE = GateResult(True, "roc_auc 0.70 → 0.75: good enough", "roc_auc", 0.70, 0.75, 0.05, 0.02, 0.08, 2000)
+GATE = Judgement(
+    "roc_auc",
+    2000,
+    (
+        GateResult("performance", Status.PASSED, "roc_auc 0.70 → 0.75: good enough", 0.70, 0.75, 0.02, 0.08),
+        GateResult.not_applicable("fairness", "switched off"),
+    ),
+)
 LINEAGE = Lineage("v2", "1a2b", "s3://data/training/credit/1a2b/", NOW, MANIFEST, GATE)
 PACKAGE = Package(
     arn="arn:aws:sagemaker:eu-west-1:123456789012:model-package/credit/2",

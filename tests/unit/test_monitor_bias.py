@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,16 @@ from tests.unit.fake_aws import BUCKET, emitted, fake_aws, put_serving
 from watchkeeper import naming
 from watchkeeper.aws import deployed
 from watchkeeper.aws.looks import newest_bias
-from watchkeeper.bias import BiasLook, GroupBaseline, GroupBinning, GroupCounts, group_settings, observe
+from watchkeeper.bias import (
+    BiasLook,
+    Flips,
+    FlipTest,
+    GroupBaseline,
+    GroupBinning,
+    GroupCounts,
+    group_settings,
+    observe,
+)
 from watchkeeper.errors import ConfigError, ProfileError
 from watchkeeper.message import AlarmChange, BiasEvidence, Message, Severity, alarm_message
 from watchkeeper.naming import AlarmKind
@@ -51,6 +61,8 @@ def baseline(seen: Labelled) -> GroupBaseline:
 
 
 FAIR, UNFAIR = baseline(people()), baseline(people(f=HARSH))
+FLIPPED = Flips({("sex", "f", "m"): FlipTest(upward=300, downward=20, n=800, against_n=900)})
+"""Of women, that men like them would be answered otherwise."""
 
 
 @pytest.fixture
@@ -234,6 +246,70 @@ def test_without_a_baseline_nothing_is_looked_at(s3: Any, capsys: pytest.Capture
     # then
     assert answer == {"outcome": "no baseline", "rows": 0, "biased": 0, "look": None}
     assert emitted(capsys.readouterr().out) == {"BiasedGroups": 0, "BiasDrift": 0}  # what was said of another version
+
+
+def test_a_fliptest_that_the_version_failed_is_told_with_the_rows_that_it_is_of(
+    s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given a version that is unfair to women who are like men, though both are accepted as often
+    serve(s3, replace(FAIR, flips=FLIPPED))
+    count(s3, 3, people())
+
+    # when
+    answer, found = look(s3)
+
+    # then it is biased, today as when it was judged
+    assert (answer["outcome"], answer["biased"]) == ("biased", 1)
+    assert emitted(capsys.readouterr().out) == {"BiasedGroups": 1, "BiasScore": found.score, "BiasDrift": 0}
+    message = told(AlarmKind.BIAS)
+    assert "biased (sex f: FT 0.35)" in message.subject
+    assert "judged like their neighbours among m; 0.31 to 0.39; of the holdout, when v1 was judged" in message.body
+    assert "counterfactual fliptest (FT), tolerated −0.10 to 0.10" in message.body
+    assert "found in the rows that v1 was judged on, not in those that came since" in message.body
+    assert "outside tolerance already when the version was judged (sex f)" in message.body
+
+
+def test_a_fliptest_comes_after_what_the_window_says_of_the_same_group(s3: Any) -> None:
+    # given
+    serve(s3, replace(FAIR, flips=FLIPPED))
+    count(s3, 3, people(f=HARSH))
+
+    # when
+    look(s3)
+
+    # then
+    message = told(AlarmKind.BIAS)
+    assert "biased (sex f: RD" in message.subject or "biased (sex f: DPPL" in message.subject
+    assert "seen in 2,000 predictions" in message.body
+    assert message.body.index("less often than m") < message.body.index("judged like their neighbours")
+    assert "It was within tolerance when the version was judged" in message.body
+
+
+def test_a_failed_fliptest_raises_the_alarm_before_a_window_has_rows_enough(
+    s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given
+    serve(s3, replace(FAIR, flips=FLIPPED))
+
+    # when
+    answer, found = look(s3)
+
+    # then nothing is said of a change, so that its alarm stays as it is
+    assert (answer["outcome"], found.judged) == ("biased", False)
+    assert emitted(capsys.readouterr().out) == {"BiasedGroups": 1, "BiasScore": found.score}
+
+
+def test_a_version_judged_before_there_were_fliptests_is_looked_at_without(s3: Any) -> None:
+    # given
+    serve(s3)
+    count(s3, 3, people())
+
+    # when
+    answer, found = look(s3)
+
+    # then
+    assert answer["outcome"] == "within tolerance"
+    assert "There is no fliptest: v1 was judged before there were any." in found.findings.notices[-1]
 
 
 def test_hours_that_differ_more_than_chance_make_a_look_more_careful(s3: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +21,9 @@ from watchkeeper.table import CategoryColumn, NumberColumn
 REFERENCE = drawn_classes(20_000, 0)
 BINNING = OutcomeBinning.fit(MULTICLASS, REFERENCE)
 BASELINE = observe(BINNING, REFERENCE)
+OF_PROBABILITIES = (Name.ROC_AUC, Name.WEIGHTED_ROC_AUC, Name.PR_AUC, Name.LOG_LOSS, Name.BRIER)
 name = st.sampled_from([None, *SPECIES, "newt", "eel"])
-share = st.one_of(st.floats(), st.floats(0, 1))
+share = st.one_of(st.floats(), st.floats(0, 1), st.just(0.25))
 rows = st.lists(st.tuples(name, name, share, share), max_size=40)
 
 
@@ -94,6 +96,8 @@ def test_metrics_agree_with_scikit_learn():
     area = sklearn.roc_auc_score(truth, chances, multi_class="ovr", average="macro", labels=SPECIES)
     precision = np.mean([sklearn.average_precision_score(hot[:, k], chances[:, k]) for k in range(4)])
     assert found[Name.ROC_AUC].value == pytest.approx(area, abs=3e-3)
+    weighted = sklearn.roc_auc_score(truth, chances, multi_class="ovr", average="weighted", labels=SPECIES)
+    assert found[Name.WEIGHTED_ROC_AUC].value == pytest.approx(weighted, abs=3e-3)
     assert found[Name.PR_AUC].value == pytest.approx(precision, abs=5e-3)
     confusion = sklearn.confusion_matrix(truth, said, labels=found.confusion.classes)
     assert found.confusion.counts == tuple(tuple(row) for row in confusion.tolist())
@@ -104,7 +108,7 @@ def test_without_a_probability_of_every_class_metrics_are_absent_and_say_so():
     found = measure(class_outcomes(drawn_classes(500, 2, shares=False)))
 
     # then nothing is made up
-    for each in (Name.ROC_AUC, Name.PR_AUC, Name.LOG_LOSS, Name.BRIER):
+    for each in (*OF_PROBABILITIES, Name.CLASS_CALIBRATION_ERROR):
         assert found[each].value is None
         assert "for every class" in found[each].reason
     assert found[Name.CALIBRATION_ERROR].value is not None
@@ -158,6 +162,46 @@ def test_a_true_class_that_the_answers_do_not_know_had_no_chance():
     # then its probability was 0: the log loss is the clipped one, the squared error 4/16 + 1
     assert found[Name.LOG_LOSS].value == pytest.approx(34.538776, abs=1e-6)
     assert found[Name.BRIER].value == pytest.approx(1.25)
+
+
+def test_the_calibration_error_of_classes_is_the_mean_of_theirs_against_the_rest():
+    # given a calibrated model, and the same whose probabilities of owls and yaks are each other's
+    made = drawn_classes(20_000, 8)
+    turned = replace(made, shares={**made.shares, "owl": made.shares["yak"], "yak": made.shares["owl"]})
+
+    # when they are measured
+    good, bad = (measure(observe(BINNING, rows))[Name.CLASS_CALIBRATION_ERROR] for rows in (made, turned))
+
+    # then the first claims what is so, within noise, and the second is off by as much as sorted rows say
+    assert good.value < 0.01
+    expected = []
+    for each in SPECIES:
+        claimed, own = turned.shares[each], np.array(made.truth.values) == each
+        bins = np.array_split(np.argsort(claimed, kind="stable"), 15)
+        expected.append(sum(abs(own[rows].sum() - claimed[rows].sum()) for rows in bins) / 20_000)
+    assert bad.value == pytest.approx(np.mean(expected), abs=3e-3)
+    assert bad.low < bad.value < bad.high
+
+
+@pytest.mark.parametrize(
+    "wrong", [math.nan, -0.1, 1.2, math.inf, 0.3], ids=["missing", "negative", "above 1", "infinite", "sum above 1"]
+)
+def test_probabilities_that_are_none_are_counted_told_and_left_out(wrong: float):
+    # given rows, a tenth of which have an owl's probability that cannot be one
+    made = drawn_classes(2000, 6)
+    some = np.arange(2000) % 10 == 0
+    odd = {**made.shares, "owl": np.where(some, made.shares["owl"] + wrong, made.shares["owl"])}
+
+    # when they are measured
+    found = measure(observe(BINNING, replace(made, shares=odd)))
+    expected = measure(observe(BINNING, made.taken(np.flatnonzero(~some))))
+
+    # then metrics of probabilities are those of the other rows, and the look says of how many
+    for each in (*OF_PROBABILITIES, Name.CLASS_CALIBRATION_ERROR):
+        assert found[each] == expected[each]
+    assert found[Name.ACCURACY].n == 2000
+    (note,) = found.notes
+    assert note.startswith("200 labelled row(s) without probabilities of every class")
 
 
 def test_confidence_that_means_less_in_one_segment_is_concept_drift():

@@ -9,13 +9,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from glue_jobs import reference
-from glue_jobs.reference import Run, Task
 from tests.support import model_spec
 from watchkeeper import naming
-from watchkeeper.aws import deployed
-from watchkeeper.capture import PREDICTED_SCORE
+from watchkeeper.aws import deployed, reference
+from watchkeeper.aws.reference import Run
+from watchkeeper.aws.reference import Task as Rows
+from watchkeeper.capture import PREDICTED_LABEL, PREDICTED_SCORE
 from watchkeeper.errors import DatasetError
+from watchkeeper.outcomes import Labelled
+from watchkeeper.spec import Output, Task
 
 PREFIX = naming.run_prefix("credit", "r1")
 RUN = Run("data", "r1", "s3://data/transform/")
@@ -104,6 +106,27 @@ def test_training_rows_are_read_behind_their_labels_in_pieces(s3: Any):
     assert not any(len(block.predictions[PREDICTED_SCORE]) for block in blocks)
 
 
+def test_the_labelled_holdout_has_the_probability_of_each_class(s3: Any, monkeypatch: pytest.MonkeyPatch):
+    # given a holdout of three classes, read two rows at a time, one of whose answers is in another form
+    monkeypatch.setattr(reference, "LINES_AT_ONCE", 2)
+    spec = model_spec(task=Task.MULTICLASS, output=Output(classes=("cat", "dog", "owl")))
+    put(s3, f"{PREFIX}holdout/features/part-00000.csv", [f"{20 + row},{row}.5,rent" for row in range(3)])
+    put(s3, f"{PREFIX}holdout/labels/part-00000.csv", ["owl", "cat", "dog"])
+    answers = ["0.1,0.2,0.7", '{"cat": 0.6, "dog": 0.3, "owl": 0.1}', "0.2,0.5,0.3"]
+    put(s3, "transform/part-00000.csv.out", answers)
+    # when
+    (task,) = RUN.holdout(spec)
+    rows = Labelled.together(list(reference.labelled(spec, task)))
+    # then each is beside its own label
+    found = zip(*(share.tolist() for share in rows.shares.values()), strict=True)
+    assert dict(zip(rows.truth.values, found, strict=True)) == {
+        "owl": (0.1, 0.2, 0.7),
+        "cat": (0.6, 0.3, 0.1),
+        "dog": (0.2, 0.5, 0.3),
+    }
+    assert rows.predictions[PREDICTED_LABEL].values == rows.truth.values
+
+
 def test_an_object_that_went_meanwhile_is_named(s3: Any):
     with pytest.raises(DatasetError, match=r"s3://data/gone\.csv has gone"):
-        list(reference.blocks(model_spec(), Task("s3://data/gone.csv", "", 0, 10)))
+        list(reference.blocks(model_spec(), Rows("s3://data/gone.csv", "", 0, 10)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -14,8 +15,8 @@ from lambdas.write_card import handler as write_card
 from tests.support import CONTEXT
 from tests.unit.fake_aws import BUCKET, fake_aws
 from tests.unit.test_model_card import LINEAGE
+from tests.unit.test_monitor_bias import FLIPPED, UNFAIR
 from tests.unit.test_monitor_bias import SPEC as WATCHED
-from tests.unit.test_monitor_bias import UNFAIR
 from tests.unit.test_monitor_performance import BASELINE, SPEC
 from watchkeeper import naming
 from watchkeeper.attribution import Attributions, Importance, RequestSample
@@ -89,7 +90,9 @@ def test_a_card_grows_with_what_is_learned_and_sagemaker_shows_the_newest(s3: An
 
 def test_a_card_tells_how_groups_fared_whom_the_file_names(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # given
-    s3.put_object(Bucket=BUCKET, Key=naming.group_baseline_key("credit", "v1"), Body=UNFAIR.to_json())
+    s3.put_object(
+        Bucket=BUCKET, Key=naming.group_baseline_key("credit", "v1"), Body=replace(UNFAIR, flips=FLIPPED).to_json()
+    )
     monkeypatch.setattr(write_card, "deployed_spec", lambda: WATCHED)
 
     # when
@@ -99,6 +102,8 @@ def test_a_card_tells_how_groups_fared_whom_the_file_names(s3: Any, monkeypatch:
     content = json.loads(s3.get_object(Bucket=BUCKET, Key=CONTENT)["Body"].read())
     (fairness,) = [each for each in content["evaluation_details"] if each["name"] == "Fairness"]
     assert {group["name"] for group in fairness["metric_groups"]} == {"sex f"}
+    (flipped,) = [each for each in fairness["metric_groups"][0]["metric_data"] if "(FT)" in each["name"]]
+    assert (flipped["value"], flipped["notes"]) == ("0.35", "biased; interval 0.31 to 0.39; vs m")
     assert "Fairness was not measured" not in s3.get_object(Bucket=BUCKET, Key=PAGE)["Body"].read().decode()
 
 

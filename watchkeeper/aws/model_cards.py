@@ -52,7 +52,8 @@ def _fairness(store: Store, spec: ModelSpec, version: str) -> tuple[Row, ...]:
     stored = store.get(naming.group_baseline_key(spec.name, version))
     if spec.bias is None or stored is None:
         return ()
-    return table(examine(None, GroupBaseline.from_json(stored).counts, bias_settings(spec.bias)))
+    baseline, settings = GroupBaseline.from_json(stored), bias_settings(spec.bias)
+    return table(baseline.beside(examine(None, baseline.counts, settings), settings))
 
 
 def _importance(store: Store, spec: ModelSpec, version: str) -> Importance | None:

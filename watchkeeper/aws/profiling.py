@@ -20,16 +20,26 @@ from watchkeeper.profile import Baseline, Filing, Observer, Profile
 from watchkeeper.quarantine import Quarantine
 from watchkeeper.spec import ModelSpec
 
+NAMELESS = (
+    "Predictions without ids: no label can be theirs. Let a batch transform job generate ids "
+    "(DataCaptureConfig.GenerateInferenceId)."
+)
+
 
 @dataclass(frozen=True)
 class Observed:
     """Of a captured object or a piece of one: its profile, what is kept of the records that could not be read, and its
     rows, as they are staged.
+
+    Attributes
+    ----------
+    nameless : rows of records that have no id, so that no label can be theirs
     """
 
     profile: Profile
     quarantined: bytes
     staged: bytes = b""
+    nameless: int = 0
 
 
 def observe(spec: ModelSpec, baseline: Baseline, capture: CaptureKey, streamed: Streamed) -> Observed:
@@ -42,22 +52,28 @@ def observe(spec: ModelSpec, baseline: Baseline, capture: CaptureKey, streamed: 
     return _observed(spec, baseline.observer(filing), blocks, Stager(spec, capture.key))
 
 
-def observe_batch(spec: ModelSpec, baseline: Baseline, requests: Streamed, answers: Streamed) -> Observed:
+def observe_batch(
+    spec: ModelSpec, baseline: Baseline, capture: CaptureKey, requests: Streamed, answers: Streamed
+) -> Observed:
     """Profile a file that a batch transform job answered, with its answers, in the same way.
 
-    Its rows have neither times nor ids, so that no label can be theirs: they are not staged.
+    The profile counts no times: rows are late by as long as the job takes, and count in the hour of its manifest.
     """
-    return _observed(spec, baseline.observer(), BatchReader(spec).blocks(requests.chunks, answers.chunks))
+    reader = BatchReader(spec, identified=True, answered=capture.hour)
+    return _observed(
+        spec, baseline.observer(), reader.blocks(requests.chunks, answers.chunks), Stager(spec, capture.key)
+    )
 
 
-def _observed(spec: ModelSpec, observer: Observer, blocks: Iterable[Block], stager: Stager | None = None) -> Observed:
-    quarantine = Quarantine(spec)
+def _observed(spec: ModelSpec, observer: Observer, blocks: Iterable[Block], stager: Stager) -> Observed:
+    quarantine, nameless = Quarantine(spec), 0
     for block in blocks:
         observer.add(block)
         quarantine.add(block.unreadable)
-        if stager is not None:
-            stager.add(block)
-    return Observed(observer.profile(), quarantine.content(), b"" if stager is None else stager.content())
+        stager.add(block)
+        if block.identities is not None:
+            nameless += block.identities.nameless
+    return Observed(observer.profile(), quarantine.content(), stager.content(), nameless)
 
 
 def stage(spec: ModelSpec, data: Store, capture: CaptureKey, observed: Observed, start: int = 0) -> None:

@@ -1,7 +1,8 @@
 """Which version serves, which served before it, and what became of each: the records of one model in DynamoDB.
 
-The state machines move these records themselves, in single transactions; functions read them, and add one only where
-a person registered a version by hand. Items are `serving`, `lock` and `version#<version>`, by their key `pk`.
+The state machines move these records themselves, in single transactions; functions read them, add one only where a
+person registered a version by hand, and keep account of retrainings. Items are `serving`, `lock`, `run` (the retraining
+that began last), `version#<version>` and `event#<event>` (what started one), by their key `pk`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from watchkeeper.admission import Run
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SERVING = "serving"
 LOCK = "lock"
+RUN = "run"
 _VERSION = "version#"
+_EVENT = "event#"
 
 
 class State(StrEnum):
@@ -130,6 +135,34 @@ class Registry:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return  # somebody else was faster: the record is the same, or knows more
+
+    def claim(self, event: str, owner: str, until: datetime) -> bool:
+        """Take an event, which may be delivered several times, for one execution; False if another one has it."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": _EVENT + event},
+                    "owner": {"S": owner},
+                    "expires_at": {"N": str(int(until.timestamp()))},
+                },
+                ConditionExpression="attribute_not_exists(pk) OR #owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":owner": {"S": owner}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def last_run(self) -> Run | None:
+        """The retraining that began last, or None."""
+        item = self._get(RUN)
+        return None if item is None else Run.from_document(item)
+
+    def begin(self, run: Run) -> None:
+        """Put a retraining on record as the one that began last."""
+        values = {"pk": RUN, **run.to_document()}
+        self._client.put_item(TableName=self._table, Item={name: {"S": value} for name, value in values.items()})
 
     def _get(self, key: str) -> dict[str, str] | None:
         answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True)

@@ -4,7 +4,8 @@
 or two; `positive`: which outcomes count), `observe(binning, rows)` counts them (`counts`), any window is a merge, and
 `examine(baseline, window)` gives `BiasFindings` (`result`). A metric is a function of two groups' counts (`sides`):
 those `of_labels`, `of_predictions` and `of_errors` are listed in `metrics`; `draws` gives intervals, `trials` corrects
-them for looking at many; `dispersion` tells how much rows in bursts vary. `flip` is the one metric that needs rows.
+them for looking at many; `dispersion` tells how much rows in bursts vary. `flip` is the one metric that needs rows;
+`flips` are a version's, made when it is judged.
 `table` is all of it as plain rows. `monitor` makes settings of a model's file, a `baseline` is a version's, a `look` is
 what the function that watches keeps.
 """
@@ -19,6 +20,7 @@ from watchkeeper.bias.dispersion import dispersion
 from watchkeeper.bias.examine import examine
 from watchkeeper.bias.facet import ALL_OTHERS, Comparison
 from watchkeeper.bias.flip import FlipSettings, FlipTest, flip_test
+from watchkeeper.bias.flips import Flips
 from watchkeeper.bias.look import BiasLook
 from watchkeeper.bias.metrics import METRICS
 from watchkeeper.bias.monitor import bias_settings, favourable, group_settings
@@ -42,6 +44,7 @@ __all__ = [
     "Comparison",
     "FlipSettings",
     "FlipTest",
+    "Flips",
     "GroupBaseline",
     "GroupBinning",
     "GroupCounts",

@@ -2,8 +2,8 @@
 
 Each member of the disfavoured group is answered by the majority of its k nearest neighbours in the favoured group, by
 all features but those that make the groups. FT = (F⁺ − F⁻)/n_d: F⁺ counts those who were answered negatively and
-whose neighbours were answered positively, F⁻ the reverse. Counts cannot tell who is near whom, so it needs rows, and
-scipy: it runs where both are, in the training gate or a Glue job.
+whose neighbours were answered positively, F⁻ the reverse. Counts cannot tell who is near whom, so it needs rows: it is
+made once of a version, of the rows that it was judged on (`flips`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,12 @@ from watchkeeper.table import CategoryColumn, Column, NumberColumn
 SHORT, NAME = "FT", "counterfactual fliptest"
 MOST_LEVELS = 50
 """Categories that are told apart; rarer ones are alike."""
+MOST_DIMENSIONS = 1_000
+"""Of all categorical features together: where there are many, fewer categories of each are told apart."""
 _AT_ONCE = 256
-"""People whose neighbours are held in memory at a time."""
+"""People whose distances are held in memory at a time."""
+_ROUGHLY = 1e-8
+"""Of the largest square there is: more than squares of distances are off that are computed as differences."""
 _EQUAL = 1e-9
 """Distances that differ by no more are ties."""
 
@@ -167,6 +171,10 @@ def _verdict(test: FlipTest, *, biased: bool, small: bool, limit: float) -> Verd
 
 def _words(test: FlipTest, comparison: Comparison, interval: tuple[float, float]) -> str:
     more, sign = ("more", 1) if test.value >= 0 else ("less", -1)
+    if not test.n or not test.against_n:
+        return (
+            f"{comparison.facet} {comparison.group} (n = {test.n:,}): {SHORT} is not measured, for nobody is to compare"
+        )
     low, high = sorted(sign * end for end in interval)
     return (
         f"{comparison.facet} {comparison.group} (n = {test.n:,}) would be predicted positive {told(abs(test.value))} "
@@ -181,19 +189,21 @@ def encoded(features: Mapping[str, Column], rows: NDArray[np.int64]) -> Floats:
     missing number is taken as the mean, and has a dimension that says so; a missing category is a category.
     """
     parts: list[Floats] = [np.zeros((len(rows), 1))]  # there is a dimension, even without features
+    categories = sum(isinstance(column, CategoryColumn) for column in features.values())
+    levels = min(MOST_LEVELS, max(2, MOST_DIMENSIONS // max(1, categories)))
     for column in features.values():
         if isinstance(column, CategoryColumn):
-            parts.append(_one_hot(column, rows))
+            parts.append(_one_hot(column, rows, levels))
         else:
             values = column.values if isinstance(column, NumberColumn) else column.seconds
             parts.append(_standardised(values[rows]))
     return np.concatenate(parts, axis=1)
 
 
-def _one_hot(column: CategoryColumn, rows: NDArray[np.int64]) -> Floats:
+def _one_hot(column: CategoryColumn, rows: NDArray[np.int64], most: int) -> Floats:
     found = np.bincount(column.codes[rows] + 1, minlength=len(column.levels) + 1)
-    kept = np.argsort(-found, kind="stable")[:MOST_LEVELS]
-    hot: Floats = (column.codes[rows, None] + 1 == kept[None, :]).astype(np.float64) / math.sqrt(2)
+    kept = np.argsort(-found, kind="stable")[:most]
+    hot: Floats = (column.codes[rows, None] + 1 == kept[None, found[kept] > 0]).astype(np.float64) / math.sqrt(2)
     return hot
 
 
@@ -201,7 +211,7 @@ def _standardised(values: Floats) -> Floats:
     given = np.isfinite(values)
     mean, deviation = (float(values[given].mean()), float(values[given].std())) if given.any() else (0.0, 0.0)
     scaled = np.where(given, values - mean, 0.0) / deviation if deviation else np.zeros(len(values))
-    return np.stack([scaled, ~given], axis=1)
+    return scaled[:, None] if given.all() else np.stack([scaled, ~given], axis=1)
 
 
 def _sample(rows: NDArray[np.int64], most: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -213,24 +223,38 @@ def _votes(people: Floats, others: Floats, positive: Booleans, neighbours: int) 
 
     Where more are equally far than are needed, each of them has an equal part of the votes that are left, so that no
     order of rows matters. Equal points are put together first, or few distinct ones would make many ties.
-    """
-    from scipy.spatial import cKDTree  # only where rows are: the functions that compare counts have no scipy
 
+    All distances are computed, as a product of matrices: trees are slower where there are more than a few features.
+    That is rough where points are close, so those that may be the nearest are measured again.
+    """
     points, which = np.unique(others, axis=0, return_inverse=True)
     rows = np.bincount(which.ravel(), minlength=len(points))
     hits = np.bincount(which.ravel(), weights=positive, minlength=len(points))
-    tree, wanted = cKDTree(points), min(neighbours, len(others))
+    wanted, squares = min(neighbours, len(others)), np.square(points).sum(axis=1)
+    largest = max(float(squares.max()), float(np.square(people).sum(axis=1).max()))
     votes = np.empty(len(people))
     for start in range(0, len(people), _AT_ONCE):
         some = people[start : start + _AT_ONCE]
-        distances, nearest = tree.query(some, k=np.arange(1, min(wanted, len(points)) + 1))
-        enough = (np.cumsum(rows[nearest], axis=1) >= wanted).argmax(axis=1)
-        furthest = distances[np.arange(len(some)), enough]
-        around = tree.query_ball_point(some, furthest + _EQUAL)
-        for place, (person, radius, found) in enumerate(zip(some, furthest, around, strict=True), start):
-            away = np.sqrt(np.square(points[found] - person).sum(axis=1))
-            nearer = away < radius - _EQUAL
-            inner, tied = np.asarray(found)[nearer], np.asarray(found)[~nearer]
-            left = (wanted - rows[inner].sum()) / rows[tied].sum()
-            votes[place] = (hits[inner].sum() + left * hits[tied].sum()) / wanted
+        rough = squares - 2 * (some @ points.T)  # less the person's own square, which orders nothing
+        first = np.partition(rough, min(wanted, len(points)) - 1, axis=1)[:, : min(wanted, len(points))]
+        near = rough <= first.max(axis=1, keepdims=True) + _ROUGHLY * (1 + largest)
+        for place, (person, close) in enumerate(zip(some, near, strict=True), start):
+            votes[place] = _vote(person, points, np.flatnonzero(close), rows, hits, wanted)
     return votes
+
+
+def _vote(
+    person: Floats,
+    points: Floats,
+    close: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    hits: Floats,
+    wanted: int,
+) -> float:
+    """One person's share, of the points that are close, each of so many `rows` of which `hits` are positive."""
+    away = np.sqrt(np.square(points[close] - person).sum(axis=1))
+    order = np.argsort(away, kind="stable")
+    furthest = away[order[np.searchsorted(np.cumsum(rows[close][order]), wanted)]]
+    inner, tied = close[away < furthest - _EQUAL], close[np.abs(away - furthest) <= _EQUAL]
+    left = (wanted - rows[inner].sum()) / rows[tied].sum()
+    return float((hits[inner].sum() + left * hits[tied].sum()) / wanted)

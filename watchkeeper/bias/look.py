@@ -1,5 +1,7 @@
 """One look of the bias monitor: what was found in a window of a version's predictions, and what of it alarms.
 
+With the window's metrics are the version's fliptests, which are of the rows that it was judged on.
+
 The alarms are about the model: about metrics of its predictions and errors, each of one group against another. Metrics
 of the labels alone are of the world, and those that demand no value (CI, GE) of all groups together: they are kept in
 the look and its table, and raise no alarm.
@@ -11,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watchkeeper import jsonio
+from watchkeeper.bias import flip
 from watchkeeper.bias.metric import Stage
-from watchkeeper.bias.metrics import BY_SHORT
 from watchkeeper.bias.result import BiasFindings, Measurement, Outcome
 from watchkeeper.bias.table import Row, table
 from watchkeeper.errors import ProfileError
@@ -47,8 +49,9 @@ class BiasLook:
 
     @property
     def judged(self) -> bool:
-        """Whether any metric of the model had rows enough."""
-        return any(found.sure_low is not None for found in self.findings.measurements if _of_model(found))
+        """Whether any metric of the model had rows enough in the window."""
+        of_window = (found for found in self.findings.measurements if found.metric != flip.SHORT)
+        return any(found.sure_low is not None for found in of_window if _of_model(found))
 
     @property
     def biased(self) -> tuple[Measurement, ...]:
@@ -123,4 +126,4 @@ class BiasLook:
 
 
 def _of_model(found: Measurement) -> bool:
-    return found.stage == Stage.MODEL and found.metric in BY_SHORT and BY_SHORT[found.metric].tolerated
+    return found.stage == Stage.MODEL and found.tolerated_low is not None

@@ -77,6 +77,11 @@ class Measurement:
     against_n: int
     summary: str
 
+    @property
+    def comparison(self) -> tuple[str, str, str]:
+        """The facet, the group and what it is compared with."""
+        return self.facet, self.group, self.against
+
 
 @dataclass(frozen=True)
 class BiasFindings:

@@ -13,10 +13,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from watchkeeper.capture.block import predicted
+from watchkeeper.capture.block import Shares, predicted
+from watchkeeper.capture.classes import DISTRIBUTION_TOLERANCE
 from watchkeeper.capture.fields import Coded, Values, Wanted
-from watchkeeper.capture.prediction import DISTRIBUTION_TOLERANCE, NEGATIVE, POSITIVE, canonical_label
-from watchkeeper.cells import parse_category, parse_number
+from watchkeeper.capture.prediction import NEGATIVE, POSITIVE
+from watchkeeper.cells import canonical_label, parse_category, parse_number
 from watchkeeper.spec import ModelSpec, Task
 from watchkeeper.table import CategoryColumn, Column, parse_each
 
@@ -39,14 +40,18 @@ class AnswerColumns:
     Raises
     ------
     ValueError
-        The model's output section names a label or score that such answers do not have.
+        The model's output section names a label, a score or classes that such answers do not have.
     """
 
     def __init__(self, spec: ModelSpec, width: int) -> None:
         self._task = spec.task
+        self._classes = spec.output.classes
         self._threshold = spec.output.threshold
         self._positive = canonical_label(spec.label.positive)
         self._label, self._score = (_position(name, width) for name in (spec.output.label, spec.output.score))
+        self._of_classes = bool(self._classes) and not self._named and width > 2
+        if self._of_classes and width != len(self._classes):
+            raise ValueError(f"there are {len(self._classes)} classes, and {width} values")
         self.wanted = self._wanted(width)
 
     def _wanted(self, width: int) -> tuple[Wanted, ...]:
@@ -92,6 +97,8 @@ class AnswerColumns:
         elif len(values) == 1:
             score = _numbers(_given(values, 0))
             certain = ~np.isnan(score)  # what is no number is a label
+        elif self._of_classes:
+            label, score, certain = self._likeliest([_scores(_given(values, place)) for place in range(len(values))])
         elif len(values) == 2:
             label, score, certain = self._of_two(_given(values, 0), _given(values, 1))
         else:
@@ -106,6 +113,9 @@ class AnswerColumns:
             shares, sure = _distributions([one, other])
             label = _Labels(np.where(shares, np.int32(-1), label.codes), label.names)
             certain &= sure
+        elif self._classes:
+            shares, sure = _distributions([one, other])
+            certain &= sure & ~shares  # they may be too few probabilities
         if isinstance(second, Coded):
             turned = ~np.isnan(one) & np.isnan(other)
             behind = _labels(second)
@@ -123,6 +133,22 @@ class AnswerColumns:
         best = np.argmax(np.nan_to_num(table, nan=-np.inf), axis=0)
         labels = _Labels(best.astype(np.int32), tuple(map(str, range(len(numbers)))))
         return labels, table[best, np.arange(len(best))], shares & sure
+
+    def _likeliest(
+        self, read: Sequence[tuple[NDArray[np.float64], _Mask]]
+    ) -> tuple[_Labels, NDArray[np.float64], _Mask]:
+        """A probability for each class of the model's file."""
+        table = np.stack([numbers for numbers, _ in read])
+        best = np.argmax(np.where(np.isnan(table), -np.inf, table), axis=0)
+        score = table[best, np.arange(table.shape[1])]
+        codes = np.where(np.isnan(score), -1, best).astype(np.int32)
+        return _Labels(codes, self._classes), score, np.stack([sure for _, sure in read]).all(axis=0)
+
+    def shares(self, values: Sequence[Values | None], rows: int) -> Shares:
+        """The probability of each class, of rows that are certain; NaN where such answers hold none."""
+        if not self._of_classes:
+            return {name: np.full(rows, np.nan) for name in self._classes}
+        return {name: _scores(_given(values, place))[0] for place, name in enumerate(self._classes)}
 
     def _complete(self, label: _Labels | None, score: NDArray[np.float64]) -> dict[str, Column]:
         if self._task is Task.REGRESSION:

@@ -3,7 +3,7 @@
 A job with data capture writes no records. Under `<destination>/input/yyyy/mm/dd/hh/` and `…/output/yyyy/mm/dd/hh/` it
 leaves manifests, which name the files that it read and wrote: a list whose first element is the prefix that the others
 have in common. The answers to `name.csv` are in `name.csv.out`. With `GenerateInferenceId` each answer also holds an id
-and a time, which are no part of what the model said.
+and a time, which are no part of what the model said: by the id ground truth names the row.
 
 The files are read as the job splits them: a line is a request, and the same line of the other file its answer. Blank
 lines are passed over in both.
@@ -15,12 +15,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import zip_longest
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from watchkeeper import jsonio
-from watchkeeper.capture import fields, payload
-from watchkeeper.capture.block import Block, Part, Unreadable, assembled, prediction_columns
+from watchkeeper.capture import fields, moments, payload
+from watchkeeper.capture.block import Block, Part, Unreadable, assembled
 from watchkeeper.capture.joined import Exchange, JoinedReader
 from watchkeeper.capture.lines import PIECE_BYTES, TOO_LONG, pieces
 from watchkeeper.capture.record import Held, Record, RecordReader
@@ -33,8 +34,11 @@ PAIRS_AT_ONCE = 20_000
 ANSWERED = ".out"
 """What a job appends to the name of a file that it answered."""
 
-_GENERATED = re.compile(r",\s*[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12},\s*\d{4}-\d\d-\d\dT[\d:.]+Z\s*$")
-_GENERATED_KEYS = frozenset({"SageMakerInferenceId", "SageMakerInferenceTime"})
+_GENERATED = re.compile(
+    r",\s*(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}),\s*(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z)\s*$"
+)
+_ID, _TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
+_GENERATED_KEYS = frozenset({_ID, _TIME})
 _WRAPPERS = frozenset({"output", "SageMakerOutput"})
 
 
@@ -124,17 +128,33 @@ class _Line:
 _Pair: TypeAlias = tuple[_Line | None, _Line | None]
 
 
+class _Generated(NamedTuple):
+    """The id and the time of an answer, as the job wrote them; none where it generates none."""
+
+    id: str = ""
+    time: object = None
+
+
 class BatchReader:
     """Reads pairs of files of one model, as `CaptureReader` reads captures.
 
-    With `identified`, blocks tell whose rows they hold: the id of a pair is the number of its line, counted from 1.
+    With `identified`, blocks tell whose rows they hold, by the id that the job generated, if it did; with `numbered` as
+    well, by the number of the line, counted from 1.
+
+    Parameters
+    ----------
+    answered : when answers were given that do not tell
     """
 
-    def __init__(self, spec: ModelSpec, *, identified: bool = False) -> None:
+    def __init__(
+        self, spec: ModelSpec, *, identified: bool = False, numbered: bool = False, answered: datetime | None = None
+    ) -> None:
         self._json = spec.input_format is InputFormat.JSON
+        self._numbered = numbered
+        self._seconds = UNKNOWN_TIME if answered is None else int(answered.timestamp())
         self._records = RecordReader(spec, identified=identified)
         self._joined = JoinedReader(spec, identified=identified)
-        self._nothing = Part(0, self._records.feature_columns(()), prediction_columns(spec.task, ()))
+        self._nothing = self._records.part(Held(outputs=[]))
 
     def blocks(self, requests: Iterable[bytes], answers: Iterable[bytes] | None) -> Iterator[Block]:
         """Typed columns of the rows in two streams of bytes, cut anywhere; at most one block is held at a time."""
@@ -148,7 +168,7 @@ class BatchReader:
         parts: list[Part] = []
         taken: set[int] = set()
         if fields.AVAILABLE and not self._json:
-            exchanges = ((place, _exchange(pair, answered)) for place, pair in enumerate(pairs))
+            exchanges = ((place, self._exchange(pair, answered)) for place, pair in enumerate(pairs))
             parts, taken = self._joined.read_exchanges(exchanges)
         held = Held(outputs=[] if answered else None)
         unreadable: list[Unreadable] = []
@@ -164,7 +184,7 @@ class BatchReader:
         return [*parts, self._records.part(held)], unreadable
 
     def _record(self, pair: _Pair, answered: bool) -> Record:
-        """One pair, read with every form that bodies have; no time is told of it."""
+        """One pair, read with every form that bodies have."""
         asked, told = pair
         if asked is None or (answered and told is None):
             raise RefusedError(
@@ -174,11 +194,31 @@ class BatchReader:
             )
         text = asked.text()
         rows: list[Any] = payload.json_rows(text, "request") if self._json else payload.csv_rows(text)
-        inputs, outputs = self._records.input_rows(rows), None
+        inputs, outputs, generated = self._records.input_rows(rows), None, _Generated()
         if told is not None:
-            answers = _answer_rows(_GENERATED.sub("", told.text()))
+            answers, generated = _answer_rows(told.text())
             outputs = self._records.output_rows(answers, len(inputs), "answer")
-        return Record(str(asked.number), None, UNKNOWN_TIME, inputs, outputs, self._records.keys.shapes(rows))
+        identity, time = self._whose(asked, generated)
+        return Record(identity, None, time, inputs, outputs, self._records.keys.shapes(rows))
+
+    def _exchange(self, pair: _Pair, answered: bool) -> Exchange | None:
+        """One pair, if both are plain CSV."""
+        asked, told = pair
+        if asked is None or (answered and told is None):
+            return None
+        try:
+            answer, generated = (None, _Generated()) if told is None else _parted(told.text())
+            if answer is not None and answer.lstrip().startswith(("{", "[")):
+                return None
+            identity, time = self._whose(asked, generated)
+            return Exchange.of(asked.text(), answer, answered=answered, time=time, id=identity)
+        except CaptureError:
+            return None
+
+    def _whose(self, asked: _Line, generated: _Generated) -> tuple[str, int]:
+        """Id and time of a pair."""
+        time = moments.seconds(generated.time)
+        return str(asked.number) if self._numbered else generated.id, self._seconds if time == UNKNOWN_TIME else time
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[_Line]:
@@ -207,23 +247,23 @@ def _batches(pairs: Iterable[_Pair]) -> Iterator[list[_Pair]]:
         yield some
 
 
-def _exchange(pair: _Pair, answered: bool) -> Exchange | None:
-    asked, told = pair
-    if asked is None or (answered and told is None):
-        return None
-    try:
-        answer = None if told is None else _GENERATED.sub("", told.text())
-        if answer is not None and answer.lstrip().startswith(("{", "[")):
-            return None
-        return Exchange.of(asked.text(), answer, answered=answered, id=str(asked.number))
-    except CaptureError:
-        return None
+def _parted(text: str) -> tuple[str, _Generated]:
+    """CSV as the model answered it, and what the job appended."""
+    found = _GENERATED.search(text)
+    return (text, _Generated()) if found is None else (text[: found.start()], _Generated(found["id"], found["time"]))
 
 
-def _answer_rows(text: str) -> list[Any]:
+def _answer_rows(text: str) -> tuple[list[Any], _Generated]:
+    """The rows of an answer in any form, and what the job generated."""
+    text, appended = _parted(text)
     if not text.lstrip().startswith(("{", "[")):
-        return payload.csv_rows(text)
-    return [_without_generated(row) for row in payload.json_rows(text, "answer")]
+        return payload.csv_rows(text), appended
+    rows = payload.json_rows(text, "answer")
+    for row in rows:
+        if isinstance(row, Mapping) and isinstance(row.get(_ID), str):
+            appended = _Generated(row[_ID], row.get(_TIME))
+            break
+    return [_without_generated(row) for row in rows], appended
 
 
 def _without_generated(row: Any) -> Any:

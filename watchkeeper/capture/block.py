@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ PREDICTED_LABEL = "predicted label"
 PREDICTED_SCORE = "predicted score"
 PREDICTED_VALUE = "predicted value"
 CONFIDENCE = "confidence"
+
+
+Shares: TypeAlias = Mapping[str, NDArray[np.float64]]
+"""Of some rows the probability of each class, by its name; nothing where the model's file names no classes."""
 
 
 def no_times() -> NDArray[np.int64]:
@@ -40,6 +45,11 @@ class Identities:
 
     ids: Ids
     sizes: NDArray[np.int64]
+
+    @property
+    def nameless(self) -> int:
+        """Rows of records without an id."""
+        return int(self.sizes[self.ids == ids.NOTHING].sum())
 
     @classmethod
     def none(cls) -> Identities:
@@ -88,6 +98,7 @@ class Block:
     times : when each captured record that was read was answered (see `moments`); nothing of rows that are no captures
     keys : the keys of the rows that came as JSON objects
     identities : of the same records as `times`; None unless they were asked for
+    shares : of the same rows as the predictions, if identities were asked for; NaN where an answer holds none
     """
 
     rows: int
@@ -97,6 +108,7 @@ class Block:
     times: NDArray[np.int64] = field(default_factory=no_times)
     keys: Keys = field(default_factory=dict)
     identities: Identities | None = None
+    shares: Shares = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,7 @@ class Part:
     times: NDArray[np.int64] = field(default_factory=no_times)
     keys: Keys = field(default_factory=dict)
     identities: Identities | None = None
+    shares: Shares = field(default_factory=dict)
 
 
 def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadable]) -> Iterator[Block]:
@@ -132,9 +145,12 @@ def assembled(parts: Iterable[Part], silent: Part, unreadable: Sequence[Unreadab
         times = np.concatenate([part.times for part in alike])
         whose = [part.identities for part in alike if part.identities is not None]
         identities = Identities.together(whose) if len(whose) == len(alike) else None
-        yield Block(
-            sum(part.rows for part in alike), features, predictions, unreadable, times, _added(alike), identities
-        )
+        shares: Shares = {}
+        if identities is not None:
+            told = [part.shares for part in alike if part.predictions is not None] or [silent.shares]
+            shares = {name: np.concatenate([each[name] for each in told]) for name in silent.shares}
+        rows, keys = sum(part.rows for part in alike), _added(alike)
+        yield Block(rows, features, predictions, unreadable, times, keys, identities, shares)
         unreadable = ()
 
 
@@ -160,6 +176,16 @@ def prediction_columns(task: Task, predictions: Sequence[Prediction]) -> dict[st
     """Typed columns of predictions."""
     scores = np.fromiter((prediction.score for prediction in predictions), np.float64, len(predictions))
     return predicted(task, category_column([prediction.label for prediction in predictions]), scores)
+
+
+def shares_of(classes: Sequence[str], predictions: Sequence[Prediction]) -> Shares:
+    """The probabilities of classes that predictions hold."""
+    if not classes:
+        return {}
+    unknown = (np.nan,) * len(classes)
+    rows = [unknown if prediction.shares is None else prediction.shares for prediction in predictions]
+    table = np.array(rows, np.float64).reshape(len(rows), len(classes))
+    return dict(zip(classes, np.ascontiguousarray(table.T), strict=True))
 
 
 def predicted(task: Task, labels: CategoryColumn, scores: NDArray[np.float64]) -> dict[str, Column]:

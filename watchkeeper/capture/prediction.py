@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from watchkeeper.cells import parse_category, parse_number
+from watchkeeper.capture.classes import ClassShares, is_distribution, is_number
+from watchkeeper.cells import canonical_label, parse_category, parse_number
 from watchkeeper.refusal import Reason, RefusedError
 from watchkeeper.spec import ModelSpec, Task
 
@@ -19,8 +20,6 @@ POSITIVE, NEGATIVE = "positive", "negative"
 
 LABEL_KEYS = ("label", "predicted_label", "prediction", "predicted_class", "class")
 SCORE_KEYS = ("score", "probability", "probabilities", "scores", "value", "prediction", "predicted_value")
-DISTRIBUTION_TOLERANCE = 1e-3
-"""How far probabilities, a value, may be from adding up to 1: they are printed with few digits."""
 
 
 class Prediction(NamedTuple):
@@ -31,10 +30,12 @@ class Prediction(NamedTuple):
     label : None for regression or when missing; `positive` or `negative` for a binary model
     score : NaN when missing; the probability of the positive class (binary), of the predicted class (multiclass), or
         the predicted value (regression)
+    shares : the probability of each class, in the order of the model's file; None where the answer holds none
     """
 
     label: str | None
     score: float
+    shares: tuple[float, ...] | None = None
 
 
 class PredictionReader:
@@ -43,12 +44,14 @@ class PredictionReader:
     Without positions or keys in the spec, an answer of several numbers that add up to 1 is a vector of probabilities
     (of two for a binary model: the second is the positive class); `a,b` is label and score, or score and label when
     only the first is a number; a single number is the score, except for a multiclass model, where it is the label.
+    Where the spec names classes, probabilities are theirs: see `watchkeeper.capture.classes`.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
         self._task = spec.task
         self._output = spec.output
         self._positive = canonical_label(spec.label.positive)
+        self._classes = ClassShares(spec.output) if spec.output.classes else None
 
     def read_all(self, rows: Sequence[object], expected: int, place: str = "endpointOutput") -> list[Prediction]:
         """The predictions of a body's rows, one for each of the request's `expected` rows.
@@ -72,6 +75,8 @@ class PredictionReader:
     def read(self, row: object, place: str = "endpointOutput") -> Prediction:
         """The prediction of one row."""
         try:
+            if self._classes is not None and (shares := self._classes.find(row, place)) is not None:
+                return Prediction(*self._classes.said(self._label_beside(row), shares), shares)
             label, score = self._from_object(row) if isinstance(row, Mapping) else self._from_values(row)
             return self._complete(label, score)
         except (ValueError, LookupError, TypeError) as error:
@@ -92,6 +97,17 @@ class PredictionReader:
             score = None  # {"prediction": …} alone is a label
         return label, score
 
+    def _label_beside(self, row: object) -> str | None:
+        """The label that an answer holds beside the probabilities of classes."""
+        name = self._output.label
+        if isinstance(row, Mapping):
+            usual = (key for key in LABEL_KEYS if key not in self._output.classes)  # the row may be an object by class
+            found = self._named(row, name, [key for key in usual if not isinstance(row.get(key), list | Mapping)])
+        else:
+            found = row[int(name)] if isinstance(row, list) and name is not None else None
+        text = parse_category(found)
+        return None if text is None else canonical_label(text)
+
     @staticmethod
     def _named(row: Mapping[str, object], name: int | str | None, usual: Sequence[str]) -> object:
         if name is not None:
@@ -110,15 +126,15 @@ class PredictionReader:
             return self._from_single(values[0])
         if self._task is Task.REGRESSION:
             return None, values[0]
-        if _is_distribution(values) and (len(values) > 2 or self._task is Task.BINARY):
+        if is_distribution(values) and (len(values) > 2 or self._task is Task.BINARY):
             return self._from_vector(values, None)
         if len(values) == 2:
-            first_only = _is_number(values[0]) and not _is_number(values[1])
+            first_only = is_number(values[0]) and not is_number(values[1])
             return (values[1], values[0]) if first_only else (values[0], values[1])
         raise ValueError("neither probabilities nor label and score")
 
     def _from_single(self, value: object) -> tuple[object, object]:
-        if self._task is Task.MULTICLASS or (self._task is Task.BINARY and not _is_number(value)):
+        if self._task is Task.MULTICLASS or (self._task is Task.BINARY and not is_number(value)):
             return value, None
         return None, value
 
@@ -140,31 +156,3 @@ class PredictionReader:
             return Prediction(None, number)
         positive = number >= self._output.threshold if text is None else canonical_label(text) == self._positive
         return Prediction(POSITIVE if positive else NEGATIVE, number)
-
-
-def canonical_label(text: str) -> str:
-    """One spelling of a label: spaces stripped, and `1`, `1.0` and `true` alike."""
-    text = text.strip()
-    if text.lower() in ("true", "false"):
-        return "1" if text.lower() == "true" else "0"
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else text
-
-
-def _is_number(value: object) -> bool:
-    try:
-        return not math.isnan(parse_number(value))
-    except ValueError:
-        return False
-
-
-def _is_distribution(values: Sequence[object]) -> bool:
-    """Whether the values are numbers in [0, 1] that add up to 1, as far as printed digits show."""
-    if not all(_is_number(value) for value in values):
-        return False
-    numbers = [parse_number(value) for value in values]
-    bound = DISTRIBUTION_TOLERANCE * len(numbers)
-    return min(numbers) >= 0 and max(numbers) <= 1 + bound and abs(math.fsum(numbers) - 1) < bound

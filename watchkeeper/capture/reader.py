@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from watchkeeper.capture.alike import AlikeReader
-from watchkeeper.capture.block import Block, Part, Unreadable, assembled, prediction_columns
+from watchkeeper.capture.block import Block, Part, Unreadable, assembled
 from watchkeeper.capture.joined import JoinedReader
 from watchkeeper.capture.lines import TOO_LONG, Piece, pieces
 from watchkeeper.capture.record import Held, RecordReader
@@ -33,7 +33,7 @@ class CaptureReader(RecordReader):
         super().__init__(spec, identified=identified)
         self._alike = AlikeReader(spec, self)
         self._joined = JoinedReader(spec, identified=identified)
-        self._nothing = Part(0, self.feature_columns(()), prediction_columns(spec.task, ()))
+        self._nothing = self.part(Held(outputs=[]))
 
     def blocks(self, chunks: Iterable[bytes]) -> Iterator[Block]:
         """Typed columns of the records in a stream of bytes that is cut anywhere.

@@ -16,7 +16,7 @@ import numpy as np
 
 from watchkeeper import ids, jsonio
 from watchkeeper.capture import moments, payload
-from watchkeeper.capture.block import Identities, Part, prediction_columns
+from watchkeeper.capture.block import Identities, Part, prediction_columns, shares_of
 from watchkeeper.capture.keys import KeyReader, KeyShape
 from watchkeeper.capture.prediction import Prediction, PredictionReader
 from watchkeeper.refusal import Reason, RefusedError
@@ -96,6 +96,7 @@ class RecordReader:
         self.keys = KeyReader(self._names)
         self._profiled = [(place, f) for place, f in enumerate(spec.features) if not f.personal]
         self._predictions = PredictionReader(spec)
+        self._classes = spec.output.classes
 
     def record(self, line: bytes) -> Record:
         """Read one line.
@@ -170,8 +171,12 @@ class RecordReader:
         """Typed columns of records."""
         predictions = None if held.outputs is None else prediction_columns(self._task, held.outputs)
         columns, times = self.feature_columns(held.inputs), np.array(held.times, np.int64)
-        whose = Identities(ids.digests(held.ids), np.array(held.sizes, np.int64)) if self.identified else None
-        return Part(len(held.inputs), columns, predictions, times, Counter(held.keys), whose)
+        keys = Counter(held.keys)
+        if not self.identified:
+            return Part(len(held.inputs), columns, predictions, times, keys)
+        whose = Identities(ids.digests(held.ids), np.array(held.sizes, np.int64))
+        shares = shares_of(self._classes, held.outputs or ())
+        return Part(len(held.inputs), columns, predictions, times, keys, whose, shares)
 
 
 def label_id(metadata: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ class RowColumns:
     Raises
     ------
     ValueError
-        The model's output section names a label or score that such answers do not have.
+        The model's output section names a label, a score or classes that such answers do not have.
     """
 
     def __init__(self, spec: ModelSpec, width: int | None) -> None:
@@ -51,7 +51,8 @@ class RowColumns:
             for feature, values in zip(self._features, features, strict=True)
             if values is not None
         }
-        return Part(rows, columns, predictions), np.flatnonzero(certain)
+        shares = {} if self._answers is None else self._answers.shares(answers, rows)
+        return Part(rows, columns, predictions, shares=shares), np.flatnonzero(certain)
 
 
 def _wanted(feature: Feature) -> Wanted:

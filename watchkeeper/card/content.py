@@ -112,11 +112,13 @@ def _evaluations(facts: Facts, rows: int) -> list[Document]:
     gate = facts.lineage.gate if facts.lineage else None
     if gate is not None:
         figures = [
-            _number("champion", gate.champion, gate.metric),
-            _number("challenger", gate.challenger, gate.metric),
-            _number("gain", gate.gain, f"{gate.low:+.4g} to {gate.high:+.4g}, of {gate.rows:,} rows"),
+            _number(f"{each.gate}, {model}", value, each.reason)
+            for each in gate.gates
+            for model, value in (("champion", each.champion), ("challenger", each.challenger))
+            if value is not None
         ]
-        found.append(_evaluation("Against the version before", gate.reason, datasets, [_group("Gate", figures)]))
+        observation = " ".join(f"{line}." for line in gate.lines)
+        found.append(_evaluation("Against the version before", observation, datasets, [_group("Gates", figures)]))
     return found
 
 

@@ -16,10 +16,12 @@ from pydantic import Field, field_validator, model_validator
 from watchkeeper import spec
 from watchkeeper.config.bias import Columns
 from watchkeeper.config.card import Card
+from watchkeeper.config.classes import Classes
 from watchkeeper.config.durations import Duration, render_duration
 from watchkeeper.config.labels import Label, Labels
 from watchkeeper.config.monitors import Monitors
 from watchkeeper.config.parts import INSTANCE_TYPE, Percent, S3Uri, Section, Severity, Text
+from watchkeeper.config.retraining import Retraining
 from watchkeeper.spec import AttributionMethod, BiasMonitor, InputFormat, Kind, Strategy, Task
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -121,6 +123,7 @@ class Output(Section):
     label: int | str | None = Field(None, description="Column position (CSV, lists) or name (JSON) of the label.")
     score: int | str | None = Field(None, description="Column position or name of the score.")
     threshold: float = Field(0.5, ge=0, le=1, description="Binary: scores from here on mean positive.")
+    classes: Classes = ()
 
 
 class Baseline(Section):
@@ -159,41 +162,6 @@ class Subscriber(Section):
     def address(self) -> str:
         """SNS endpoint of the subscription."""
         return self.email or self.sqs or self.https or self.lambda_ or ""
-
-
-class Gate(Section):
-    """What a candidate must show against the champion on the same labelled holdout."""
-
-    metric: Literal["roc_auc", "accuracy", "rmse"] | None = Field(
-        None, description="Default: roc_auc (binary), accuracy (multiclass), rmse (regression)."
-    )
-    minimum_gain: float = Field(0.0, description="The least gain; 0 lets an equal candidate pass.")
-    maximum_loss: float = Field(0.01, ge=0, description="How far the gain's lower confidence bound may be below 0.")
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-
-
-class Training(Section):
-    """The training job."""
-
-    instance_type: str = Field("ml.m5.large", pattern=INSTANCE_TYPE)
-    volume_gb: int = Field(20, ge=1, le=16384)
-    max_runtime: Duration = timedelta(hours=1)
-    spot: bool = Field(True, description="Managed spot: cheaper, may wait for capacity.")
-    hyperparameters: Mapping[str, Text] = Field(default_factory=dict, max_length=90)
-
-
-class Retraining(Section):
-    """When and on what the model is trained anew."""
-
-    triggers: tuple[Literal["drift"], ...] = Field(("drift",), description="Empty: only when a person starts it.")
-    minimum_labels: int = Field(1000, ge=100, description="Labelled rows needed before a training starts.")
-    window: Duration = Field(timedelta(days=30), description="How far back captures and labels are taken.")
-    holdout_share: float = Field(0.25, ge=0.05, le=0.5, description="The most recent share, for the gate.")
-    label_wait: Duration = Field(timedelta(hours=1), description="Time between looks for labels.")
-    label_wait_limit: int = Field(168, ge=0, le=1000, description="Looks before giving up.")
-    training: Training = Training()
-    gate: Gate = Gate()
-    approval: Literal["automatic"] = Field("automatic", description="A candidate that passes its gate is rolled out.")
 
 
 class Rollout(Section):
@@ -289,6 +257,8 @@ class ModelConfig(Section):
     def _parts_agree(self) -> ModelConfig:
         if self.label.name in self.input.features:
             raise ValueError(f"label {self.label.name!r} is also a feature: remove it from input.features")
+        if self.output.classes and self.task is not Task.MULTICLASS:
+            raise ValueError(f"output.classes are of multiclass models, but this one is {self.task}: leave them out")
         metric = self.gate_metric
         if (metric == "rmse") != (self.task is Task.REGRESSION) or (
             metric == "roc_auc" and self.task is not Task.BINARY
@@ -301,6 +271,8 @@ class ModelConfig(Section):
                 f"retraining cannot use the personal field {self.personal_features[0]!r}, which never leaves the "
                 "capture prefix: stop sending it to the model, or set retraining.triggers to []"
             )
+        if "bias" in self.retraining.triggers and self.monitors.bias is None:
+            raise ValueError("retraining.triggers lists bias: name who is watched in monitors.bias, or leave it out")
         self._bias()  # refuses attributes that cannot be watched
         self._check_method()
         return self
@@ -361,25 +333,10 @@ class ModelConfig(Section):
                 for name, kind in self.input.features.items()
             ),
             input_format=self.input.format,
-            output=spec.Output(self.output.label, self.output.score, self.output.threshold),
+            output=spec.Output(self.output.label, self.output.score, self.output.threshold, self.output.classes),
             label=spec.Label(self.label.name, self.label.positive),
             drift=self.monitors.drift.spec(),
-            retraining=spec.Retraining(
-                on_drift="drift" in retraining.triggers,
-                minimum_labels=retraining.minimum_labels,
-                window_days=max(1, retraining.window.days),
-                holdout_share=retraining.holdout_share,
-                label_wait_minutes=max(1, int(retraining.label_wait.total_seconds() // 60)),
-                label_wait_limit=retraining.label_wait_limit,
-                hyperparameters=dict(retraining.training.hyperparameters),
-                gate=spec.Gate(
-                    metric=self.gate_metric,
-                    minimum_gain=retraining.gate.minimum_gain,
-                    maximum_loss=retraining.gate.maximum_loss,
-                    confidence=retraining.gate.confidence,
-                ),
-                approval=retraining.approval,
-            ),
+            retraining=retraining.spec(self.gate_metric),
             rollout=spec.Rollout(
                 strategy=rollout.strategy,
                 size_percent=rollout.size,

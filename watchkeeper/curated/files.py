@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 from watchkeeper import arrow, ids
 from watchkeeper.capture import Block, prediction_kinds
 from watchkeeper.cells import UNKNOWN_TIME
-from watchkeeper.curated.columns import COLLECTED, ID, ORDER, PLACE, SIZE, TIME, TRUTH, VERSION, fields, truth_kind
+from watchkeeper.curated.columns import (
+    COLLECTED,
+    ID,
+    ORDER,
+    PLACE,
+    SIZE,
+    TIME,
+    TRUTH,
+    VERSION,
+    fields,
+    share_fields,
+    truth_kind,
+)
 from watchkeeper.curated.table import Predictions
 from watchkeeper.labels.table import UNLABELLED
 from watchkeeper.spec import Kind, ModelSpec
@@ -117,6 +129,7 @@ def to_arrow(spec: ModelSpec, predictions: Predictions) -> pa.RecordBatch:
         SIZE: pa.array(predictions.sizes),
         TIME: _instants(predictions.times * 1_000_000, predictions.times == UNKNOWN_TIME),
         **{field.name: _array(columns[field.source]) for field in fields(spec)},
+        **{field.name: _array(NumberColumn(predictions.shares[field.source])) for field in share_fields(spec)},
         TRUTH: _array(predictions.truth),
         COLLECTED: _instants(predictions.collected, predictions.collected == UNLABELLED),
         ORDER: pa.array(predictions.orders),
@@ -142,6 +155,7 @@ def from_arrow(spec: ModelSpec, rows: Any) -> Predictions:
         truth=truth,
         collected=collected,
         orders=arrow.values(_chunk(rows, ORDER), np.int64),
+        shares={field.source: _numbers(rows, field.name) for field in share_fields(spec)},
     )
 
 
@@ -196,9 +210,12 @@ def _column(rows: Any, name: str, kind: Kind) -> Column:
     if kind is Kind.TIMESTAMP:
         micros = _micros(rows, name, UNLABELLED)
         return TimeColumn(np.where(micros == UNLABELLED, np.nan, micros / 1e6))
-    if found is None:
-        return NumberColumn(np.full(count, np.nan))
-    return NumberColumn(arrow.filled(found, np.float64, np.nan))
+    return NumberColumn(_numbers(rows, name))
+
+
+def _numbers(rows: Any, name: str) -> NDArray[np.float64]:
+    found = _chunk(rows, name)
+    return np.full(rows.num_rows, np.nan) if found is None else arrow.filled(found, np.float64, np.nan)
 
 
 def _micros(rows: Any, name: str, missing: int) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from watchkeeper import ids
 from watchkeeper.capture import Block
+from watchkeeper.capture.block import Shares
 from watchkeeper.ids import Ids
 from watchkeeper.labels.table import UNLABELLED, Labels, Truth, rows_of, truths
 from watchkeeper.outcomes import Labelled
@@ -32,6 +33,7 @@ class Predictions:
     sizes : int32, how many rows its request has
     times : int64, seconds since 1970 at which it was answered; `cells.UNKNOWN_TIME` where that is not known
     features, predictions : as of `capture.Block`; predictions are missing where the answer was not captured
+    shares : likewise the probability of each class, where the model's file names classes
     truth, collected, orders : its label, as of `labels.Labels`; `collected` is `UNLABELLED` where there never was one
     """
 
@@ -44,6 +46,7 @@ class Predictions:
     truth: Truth
     collected: NDArray[np.int64]
     orders: NDArray[np.int64]
+    shares: Shares = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -75,6 +78,7 @@ class Predictions:
             truth=truths(task, [None] * block.rows),
             collected=np.full(block.rows, UNLABELLED),
             orders=np.zeros(block.rows, np.int64),
+            shares={name: _told(share, block.rows) for name, share in block.shares.items()},
         )
 
     @classmethod
@@ -109,6 +113,7 @@ class Predictions:
             truth=truth,
             collected=np.concatenate([part.collected for part in parts]),
             orders=np.concatenate([part.orders for part in parts]),
+            shares={name: np.concatenate([part.shares[name] for part in parts]) for name in parts[0].shares},
         )
 
     def taken(self, rows: NDArray[np.intp]) -> Predictions:
@@ -125,6 +130,7 @@ class Predictions:
             truth=truth,
             collected=self.collected[rows],
             orders=self.orders[rows],
+            shares={name: share[rows] for name, share in self.shares.items()},
         )
 
     def cut(self, digits: int) -> Iterator[tuple[str, Predictions]]:
@@ -153,7 +159,7 @@ class Predictions:
 
     def labelled(self) -> Labelled:
         """These rows as performance, bias and concept drift are counted from."""
-        return Labelled(len(self), self.features, self.predictions, self.truth)
+        return Labelled(len(self), self.features, self.predictions, self.truth, self.shares)
 
 
 @dataclass(frozen=True)
@@ -198,3 +204,7 @@ def _answered(column: Column, rows: int) -> Column:
     if isinstance(column, CategoryColumn):
         return CategoryColumn(np.full(rows, -1, np.int32), ())
     return NumberColumn(np.full(rows, np.nan))
+
+
+def _told(share: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    return share if len(share) == rows else np.full(rows, np.nan)

@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from watchkeeper import ids
-from watchkeeper.capture.prediction import canonical_label
-from watchkeeper.cells import parse_number
+from watchkeeper.cells import canonical_label, parse_number
 from watchkeeper.errors import CaptureError, LabelError
 from watchkeeper.holdout import canonical_truth
 from watchkeeper.jsonio import lines_of

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from watchkeeper.bias import ALL_OTHERS, BiasLook, Measurement
+from watchkeeper.bias import ALL_OTHERS, BiasLook, Measurement, flip
 from watchkeeper.bias.facet import BETWEEN
 from watchkeeper.bias.metric import Basis, Unit
 from watchkeeper.bias.metrics import BY_SHORT
+from watchkeeper.bias.table import metric_name
 from watchkeeper.bias.wording import told
 from watchkeeper.message.account import Account
 from watchkeeper.message.layout import listed, moment
@@ -61,12 +62,15 @@ def causes(look: BiasLook, kind: AlarmKind) -> list[str]:
     found = _said(look, kind)
     if not found:
         return []
-    since = _since_when(found) if kind is AlarmKind.BIAS else TEXTS[kind].cause
+    of_window = [each for each in found if each.metric != flip.SHORT]
+    since = _since_when(of_window or found) if kind is AlarmKind.BIAS else TEXTS[kind].cause
     return [since, *_of_labels(look, found[0])]
 
 
 def window(look: BiasLook) -> str:
-    """Which predictions were looked at."""
+    """Which predictions were looked at; what is told may be of the rows alone that the version was judged on."""
+    if look.biased and all(each.metric == flip.SHORT for each in look.biased):
+        return f"found in the rows that {look.version} was judged on, not in those that came since"
     rows, since, until = look.findings.rows, moment(look.start), moment(look.end)
     return f"seen in {rows:,} predictions of {look.version} from {since} to {until}"
 
@@ -77,19 +81,20 @@ def meaning(look: BiasLook) -> str:
 
 
 def _said(look: BiasLook, kind: AlarmKind) -> list[Measurement]:
-    """Of each group one metric of its predictions and one of its errors; what is read most easily first, then worst.
+    """Of each group one metric of its predictions, one of its errors, and its fliptest; what is read most easily first.
 
-    Groups by two attributes mostly repeat what is said of those by one.
+    Then the worst. Groups by two attributes mostly repeat what is said of those by one.
     """
     found = look.biased if kind is AlarmKind.BIAS else look.drifted
-    first: dict[tuple[str, str, str], Measurement] = {}
+    first: dict[tuple[str, str, str, bool], Measurement] = {}
     for each in sorted(found, key=_effort):
-        first.setdefault((each.facet, each.group, each.basis), each)
+        first.setdefault((each.facet, each.group, each.basis, each.metric == flip.SHORT), each)
     return list(first.values())
 
 
 def _effort(found: Measurement) -> tuple[bool, bool, bool]:
-    return BETWEEN in found.facet, found.against == ALL_OTHERS, BY_SHORT[found.metric].unit is Unit.COUNTS
+    hard = found.metric == flip.SHORT or BY_SHORT[found.metric].unit is Unit.COUNTS
+    return BETWEEN in found.facet, found.against == ALL_OTHERS, hard
 
 
 def _value(found: Measurement) -> str:
@@ -97,7 +102,7 @@ def _value(found: Measurement) -> str:
 
 
 def _line(found: Measurement, kind: AlarmKind) -> str:
-    metric = f"{BY_SHORT[found.metric].name} ({found.metric})"
+    metric = f"{metric_name(found.metric)} ({found.metric})"
     if kind is not AlarmKind.BIAS or found.tolerated_low is None or found.tolerated_high is None:
         return f"{found.summary}: {metric}"
     return f"{found.summary}: {metric}, tolerated {told(found.tolerated_low)} to {told(found.tolerated_high)}"
@@ -116,6 +121,8 @@ def _since_when(found: Iterable[Measurement]) -> str:
 
 
 def _was_outside(found: Measurement) -> bool:
+    if found.metric == flip.SHORT:  # it is of those rows
+        return True
     low, high, before = found.tolerated_low, found.tolerated_high, found.baseline
     return low is not None and high is not None and before is not None and not low <= before <= high
 

@@ -11,7 +11,7 @@ from watchkeeper.message.account import Account
 from watchkeeper.message.attribution import by_weight, which_matter
 from watchkeeper.message.layout import listed, moment
 from watchkeeper.naming import AlarmKind
-from watchkeeper.spec import ModelSpec
+from watchkeeper.spec import ModelSpec, Trigger
 
 KINDS = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
 SHOWN = 10
@@ -96,7 +96,7 @@ def _with(features: Sequence[Finding]) -> str:
 
 
 def _retraining(spec: ModelSpec) -> str:
-    if not spec.retraining.on_drift:
+    if Trigger.DRIFT not in spec.retraining.triggers:
         return "Nothing by itself: the model's file does not list drift under retraining.triggers."
     return (
         f"Retraining starts. It waits until {spec.retraining.minimum_labels} labels of the last "

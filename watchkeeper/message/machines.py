@@ -53,14 +53,10 @@ class Notice:
         value = self.detail.get(name)
         return UNKNOWN if value is None or value == "" else str(value)
 
-    def number(self, name: str) -> str:
-        """One number with four digits, or "unknown"."""
+    def lines(self, name: str) -> tuple[str, ...]:
+        """A detail of several lines; none where it is missing."""
         value = self.detail.get(name)
-        return f"{value:.4g}" if isinstance(value, int | float) else self.text(name)
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a detail."""
-        return self.detail.get(name) not in (None, "")
+        return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
 
 
 def machine_message(spec: ModelSpec, notice: Notice) -> Message:
@@ -149,21 +145,16 @@ def _retraining_failed(spec: ModelSpec, notice: Notice) -> Message:
 
 
 def _candidate_rejected(spec: ModelSpec, notice: Notice) -> Message:
-    """Detail: reason, metric, champion, challenger, gain, low, high, rows (what the gate answered)."""
-    gate, confidence = spec.retraining.gate, f"{spec.retraining.gate.confidence:.0%}"
+    """Detail: reason, rows, lines (what the gates answered)."""
     return _compose(
         spec,
         notice,
         Severity.WARNING,
-        "retrained candidate rejected by the gate",
+        "retrained candidate rejected by its gates",
         [
             what(f"A candidate for {spec.name} was trained, and is not good enough to replace the serving version."),
             how_much(
-                f"{notice.text('metric')} on {notice.text('rows')} labelled rows: serving version "
-                f"{notice.number('champion')}, candidate {notice.number('challenger')}",
-                f"gain {notice.number('gain')} ({confidence} between {notice.number('low')} and "
-                f"{notice.number('high')}); needed: at least {gate.minimum_gain:g}, and not below "
-                f"{-gate.maximum_loss:g} at that confidence",
+                f"Serving version → candidate, on the same {notice.text('rows')} labelled rows:", *notice.lines("lines")
             ),
             likely_cause(plain_cause(notice.text("reason"))),
             happens_now("The serving version goes on serving; the candidate is not registered."),
@@ -174,14 +165,11 @@ def _candidate_rejected(spec: ModelSpec, notice: Notice) -> Message:
 
 
 def _version_deployed(spec: ModelSpec, notice: Notice) -> Message:
-    """Detail: version, previous_version, reason?, metric?, champion?, challenger?."""
+    """Detail: version, previous_version, reason?, rows?, lines?."""
     version, previous = notice.text("version"), notice.text("previous_version")
-    scores = []
-    if notice.has("challenger"):
-        scores = [
-            f"{notice.text('metric')} on the same labelled rows: {previous} {notice.number('champion')}, "
-            f"{version} {notice.number('challenger')}"
-        ]
+    gates = notice.lines("lines")
+    if gates:
+        gates = (f"{previous} → {version}, on the same {notice.text('rows')} labelled rows:", *gates)
     return _compose(
         spec,
         notice,
@@ -189,7 +177,7 @@ def _version_deployed(spec: ModelSpec, notice: Notice) -> Message:
         f"version {version} serves now",
         [
             what(f"{spec.name} is served by version {version}; it was {previous}. The baseline moved with it."),
-            how_much(*scores),
+            how_much(*gates),
             happens_now(
                 f"For {spec.rollout.probation_hours} hours it is on probation: if its predictions change while the "
                 f"requests do not, {previous} is restored."

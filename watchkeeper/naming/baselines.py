@@ -45,6 +45,11 @@ def card_key(model: str, version: str, form: str) -> str:
     return f"{cards_prefix(model)}{version}.{form}"
 
 
+def run_key(model: str, run: str) -> str:
+    """Why one retraining run began, and against which champion."""
+    return run_prefix(model, run) + "run.json"
+
+
 def gate_key(model: str, run: str) -> str:
     """The gate's verdict over the candidate of one retraining run."""
     return run_prefix(model, run) + "gate.json"

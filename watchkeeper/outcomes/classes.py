@@ -2,13 +2,15 @@
 
 The baseline's classes are counted one by one, the 50 most frequent of them; all further ones together as "other". Where
 answers hold a probability for every class, each class against the rest has histograms of its own, over cells four times
-as wide as the grid's. Without, what needs them is absent.
+as wide as the grid's; without, what needs them is absent. Probabilities count that are all there, lie from 0 to 1 and
+add up to 1, as far as printed digits show.
 
 | section | what it counts |
 |---|---|
 | classes | rows by label and predicted class, each absent, one of the classes, or other |
-| class rows | labelled rows with a probability from 0 to 1 for every class |
+| class rows | labelled rows with such probabilities |
 | class scores | of these, rows of the class and rows of others, by cell of its probability |
+| class sums | the probabilities themselves, by the same cells, added up |
 | class losses | of these, log losses and squared errors (over all classes: 0 to 2) added up |
 """
 
@@ -19,7 +21,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from watchkeeper.capture.classes import DISTRIBUTION_TOLERANCE
 from watchkeeper.outcomes import fixed, grid
 from watchkeeper.outcomes.rows import Labelled
 from watchkeeper.outcomes.scored import categories, predicted_classes
@@ -63,7 +67,8 @@ class ClassBinning:
         """The sections of the vector, and how many integers each has."""
         sections = {"classes": (len(self.names) + 2) ** 2}
         if self.shares:
-            sections |= {"class rows": 1, "class scores": len(self.shares) * 2 * CELLS, "class losses": 2}
+            cells = len(self.shares) * CELLS
+            sections |= {"class rows": 1, "class scores": 2 * cells, "class sums": cells, "class losses": 2}
         return sections
 
     def codes(self, column: CategoryColumn) -> Integers:
@@ -93,14 +98,13 @@ def count(rows: Labelled, binning: ClassBinning, into: Mapping[str, Integers]) -
 
 
 def _count_shares(rows: Labelled, truth: CategoryColumn, binning: ClassBinning, into: Mapping[str, Integers]) -> None:
-    usable = truth.codes >= 0
-    for values in rows.shares.values():
-        usable &= grid.is_probability(values)
+    usable = (truth.codes >= 0) & _are_distributions(rows)
     codes = truth.codes[usable]
     given, squares = np.zeros(len(codes)), np.zeros(len(codes))  # a class that answers do not know had no chance
     levels = {name: place for place, name in enumerate(truth.levels)}
     counted = {name: place for place, name in enumerate(binning.shares)}
     counts = into["class scores"].reshape(len(binning.shares), 2, CELLS)
+    sums = into["class sums"].reshape(len(binning.shares), CELLS)
     for name in sorted(rows.shares):  # in one order, or the last digits of the squares' sums would differ
         values = np.asarray(rows.shares[name], np.float64)[usable]
         own = codes == levels.get(name, -1)
@@ -109,9 +113,19 @@ def _count_shares(rows: Labelled, truth: CategoryColumn, binning: ClassBinning, 
         if name in counted:
             cells = (grid.places(values) - grid.PROBABILITIES.start) // _COARSE
             counts[counted[name]] += np.bincount(own * CELLS + cells, minlength=2 * CELLS).reshape(2, CELLS)
+            sums[counted[name]] += fixed.summed(cells, fixed.units(values), CELLS)
     into["class rows"][0] += len(given)
     losses = fixed.units(fixed.log_loss(given)).sum(), fixed.units(squares + 1 - 2 * given).sum()
     into["class losses"][:] += np.array(losses).astype(np.int64)
+
+
+def _are_distributions(rows: Labelled) -> NDArray[np.bool_]:
+    """Whether the probabilities of each row are all there, from 0 to 1, and add up to 1."""
+    found, total = np.ones(rows.rows, bool), np.zeros(rows.rows)
+    for name in sorted(rows.shares):
+        found &= grid.is_probability(rows.shares[name])
+        total += np.where(found, rows.shares[name], 0.0)
+    return found & (np.abs(total - 1) < DISTRIBUTION_TOLERANCE * len(rows.shares))
 
 
 @dataclass(frozen=True)
@@ -137,13 +151,18 @@ class ClassCounts:
 
     @property
     def rows(self) -> int:
-        """Labelled rows with a probability for every class."""
+        """Labelled rows with probabilities of every class."""
         return int(self.sections["class rows"][0]) if self.binning.shares else 0
 
     @property
     def scores(self) -> Integers:
         """Of each class with probabilities, rows of others and of it, by cell: shape (classes, 2, cells)."""
         return self.sections["class scores"].reshape(len(self.binning.shares), 2, CELLS)
+
+    @property
+    def sums(self) -> Floats:
+        """Probabilities of each class, by cell, added up: shape (classes, cells)."""
+        return self.sections["class sums"].reshape(len(self.binning.shares), CELLS) / fixed.UNITS
 
     @property
     def losses(self) -> tuple[float, float]:

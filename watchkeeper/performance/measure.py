@@ -60,6 +60,9 @@ def _multiclass(outcomes: Outcomes, settings: MeasureSettings) -> Performance:
     confusion = classes.confusion
     undecided = counts.labelled - int(counts.decisions[NO:, YES].sum())
     notes = [*_notes(undecided, counts.unscored, counts.beyond)]
+    if classes.binning.shares and classes.rows < counts.labelled:
+        rows = counts.labelled - classes.rows
+        notes.append(f"{rows} labelled row(s) without probabilities of every class that add up to 1: in none of theirs")
     if OTHER in classes.names:
         notes.append(f"classes beyond the baseline's {len(classes.binning.names)} are taken as one, {OTHER!r}")
     return Performance(

@@ -21,11 +21,13 @@ class Name(StrEnum):
     F_BETA = "f_beta"
     MCC = "mcc"
     ROC_AUC = "roc_auc"
+    WEIGHTED_ROC_AUC = "weighted_roc_auc"
     PR_AUC = "pr_auc"
     PRECISION_AT_K = "precision_at_k"
     LOG_LOSS = "log_loss"
     BRIER = "brier"
     CALIBRATION_ERROR = "calibration_error"
+    CLASS_CALIBRATION_ERROR = "class_calibration_error"
     MACRO_PRECISION = "macro_precision"
     MACRO_F1 = "macro_f1"
     MAE = "mae"
@@ -35,7 +37,17 @@ class Name(StrEnum):
     BIAS = "bias"
 
 
-LOWER_IS_BETTER = frozenset({Name.LOG_LOSS, Name.BRIER, Name.CALIBRATION_ERROR, Name.MAE, Name.RMSE, Name.MAPE})
+LOWER_IS_BETTER = frozenset(
+    {
+        Name.LOG_LOSS,
+        Name.BRIER,
+        Name.CALIBRATION_ERROR,
+        Name.CLASS_CALIBRATION_ERROR,
+        Name.MAE,
+        Name.RMSE,
+        Name.MAPE,
+    }
+)
 
 
 LEAST = 1e-300

@@ -13,7 +13,8 @@ from watchkeeper.performance import decisions, metric, probabilities, ranking
 from watchkeeper.performance.metric import Metric, Name, Scale
 from watchkeeper.profile.layout import Floats, Integers
 
-_OF_SHARES = (Name.ROC_AUC, Name.PR_AUC, Name.LOG_LOSS, Name.BRIER)
+_RANKINGS = (Name.ROC_AUC, Name.WEIGHTED_ROC_AUC, Name.PR_AUC)
+_OF_SHARES = (*_RANKINGS, Name.LOG_LOSS, Name.BRIER, Name.CLASS_CALIBRATION_ERROR)
 _HALF = 0.5
 
 
@@ -28,7 +29,7 @@ def metrics(counts: ScoreCounts, classes: ClassCounts, bins: int, confidence: fl
         decisions.balanced_accuracy(confusion, confidence),
         *_macro(confusion, confidence),
         decisions.mcc(confusion, confidence),
-        *_of_shares(classes, confidence),
+        *_of_shares(classes, bins, confidence),
         *(
             each
             for each in probabilities.of_probabilities(counts, bins, confidence)
@@ -73,12 +74,12 @@ def _f1(counts: Floats) -> tuple[float, Floats]:
     return float(each.mean()), slopes / len(counts)
 
 
-def _of_shares(classes: ClassCounts, confidence: float) -> list[Metric]:
+def _of_shares(classes: ClassCounts, bins: int, confidence: float) -> list[Metric]:
     """What needs a probability of every class."""
     n = classes.rows
     if not n:
         known = "no labelled row has one" if classes.binning.shares else "the baseline's answers have none"
-        reason = f"needs a probability from 0 to 1 for every class, and {known}"
+        reason = f"needs probabilities for every class that add up to 1, and {known}"
         return [metric.unknown(name, n, confidence, reason) for name in _OF_SHARES]
     counts = classes.scores.astype(np.float64)
     hits = counts[:, 1].sum(axis=1)
@@ -88,26 +89,42 @@ def _of_shares(classes: ClassCounts, confidence: float) -> list[Metric]:
     missing = np.square(1 - at)
     entropy = float(-(prior[prior > 0] * np.log(prior[prior > 0])).sum())
     return [
-        *_rankings(counts[(hits > 0) & (hits < n)], prior, n, confidence),
+        *_rankings(counts[(hits > 0) & (hits < n)], n, confidence),
         _mean(Name.LOG_LOSS, log_loss, -np.log(at), given, n, confidence, entropy),
         _mean(Name.BRIER, squares, missing, given, n, confidence, float(1 - np.square(prior).sum())),
+        _calibration(counts, classes.sums, n, bins, confidence),
     ]
 
 
-def _rankings(counts: Floats, prior: Floats, n: int, confidence: float) -> list[Metric]:
-    """Mean areas of each class against the rest; their errors as if all erred together, which they do not."""
+def _calibration(counts: Floats, sums: Floats, n: int, bins: int, confidence: float) -> Metric:
+    """Mean calibration error of the classes, each against the rest; its interval is as if all erred together."""
+    each = [
+        probabilities.calibration_error(of_class.sum(axis=0), of_class[1], claimed, bins, confidence)
+        for of_class, claimed in zip(counts, sums, strict=True)
+    ]
+    value, low, high = np.mean([(one.value, one.low, one.high) for one in each], axis=0).tolist()
+    return Metric(Name.CLASS_CALIBRATION_ERROR, value, low, high, n, confidence, constant=0.0)
+
+
+def _rankings(counts: Floats, n: int, confidence: float) -> list[Metric]:
+    """Mean areas of each class against the rest; their errors as if all erred together, which they do not.
+
+    `counts` are of the classes that have rows, and not all of them; the weights are these rows.
+    """
     if not len(counts):
-        return [metric.unknown(name, n, confidence, "the labels are all of one class") for name in _OF_SHARES[:2]]
+        return [metric.unknown(name, n, confidence, "the labels are all of one class") for name in _RANKINGS]
     areas = [ranking.roc_auc(others, own) for others, own in counts]
     precisions = [ranking.average_precision(others, own) for others, own in counts]
+    rows = counts[:, 1].sum(axis=1)
     found = []
-    for name, ranked, constant in (
-        (Name.ROC_AUC, areas, 0.5),
-        (Name.PR_AUC, precisions, float(prior[(prior > 0) & (prior < 1)].mean())),
+    for name, ranked, weights, constant in (
+        (Name.ROC_AUC, areas, None, 0.5),
+        (Name.WEIGHTED_ROC_AUC, areas, rows, 0.5),
+        (Name.PR_AUC, precisions, None, float(rows.mean()) / n),
     ):
-        value, error, bound = np.mean(np.array(ranked), axis=0).tolist()
+        value, error, bound = np.average(np.array(ranked), axis=0, weights=weights).tolist()
         inside = min(max(value, _HALF / (n + 1)), 1 - _HALF / (n + 1))
-        if name is Name.ROC_AUC:
+        if name is not Name.PR_AUC:
             error /= inside * (1 - inside)
         found.append(
             metric.estimate(

@@ -16,6 +16,7 @@ FLOORS: Mapping[Name, float] = {
     Name.F_BETA: 0.03,
     Name.MCC: 0.04,
     Name.ROC_AUC: 0.02,
+    Name.WEIGHTED_ROC_AUC: 0.02,
     Name.PR_AUC: 0.03,
     Name.PRECISION_AT_K: 0.03,
     Name.CALIBRATION_ERROR: 0.02,

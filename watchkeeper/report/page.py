@@ -41,6 +41,24 @@ class Mail:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One line of a sheet; `tone` is plain, act or bad."""
+
+    cells: tuple[str, ...]
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of texts, with a word on how to read it."""
+
+    title: str
+    headings: tuple[str, ...]
+    lines: tuple[Line, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that the page says."""
 
@@ -51,6 +69,7 @@ class Report:
     cards: Sequence[Card]
     legend: Sequence[tuple[str, str]]
     mails: Sequence[Mail]
+    sheets: Sequence[Sheet] = ()
 
 
 def render(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""The rows that a baseline is made of, as blocks of typed columns, read on the executors.
+"""The rows that a version is judged on and its baseline is made of, as typed columns.
 
 The holdout's requests are read beside the version's answers to them: the answers to `x.csv` are in `x.csv.out`, line by
 line, as a batch transform job leaves them. Training rows are lines of CSV behind their label, and have no answers. Both
@@ -126,14 +126,14 @@ def stretches(spec: ModelSpec, task: Task, first: int, size: int | None) -> Iter
 
 
 def labelled(spec: ModelSpec, task: Task) -> Iterator[Labelled]:
-    """The rows of a holdout file beside their labels; memory does not grow with their number.
+    """The rows of a holdout file beside their labels, in the file's order; memory does not grow with their number.
 
     Raises
     ------
     DatasetError
         An object has gone, or a line cannot be read, or has no answer or label.
     """
-    reader = BatchReader(spec, identified=True)
+    reader = BatchReader(spec, identified=True, numbered=True)
     folder, _, name = task.requests.rpartition(HOLDOUT_FEATURES)
     labels = _lines(f"{folder}{HOLDOUT_LABELS}{name.rpartition('.')[0]}.csv")
     rows = zip_longest(_lines(task.requests), _lines(task.answers), labels, fillvalue=b"")
@@ -143,10 +143,14 @@ def labelled(spec: ModelSpec, task: Task) -> Iterator[Labelled]:
         names = ids.digests(str(line).encode() for line in range(1, len(some) + 1))
         order = np.argsort(names)
         requests, answers = (b"\n".join(side) for side in sides)
+        parts, lines = [], []
         for block in _readable(reader.blocks([requests], [answers]), task):
             assert block.identities is not None  # a row is a line of the file
             places = order[ids.places(block.identities.ids, names[order])]
-            yield Labelled(block.rows, block.features, block.predictions, rows_of(truth, places))
+            told_of = rows_of(truth, places)
+            parts.append(Labelled(block.rows, block.features, block.predictions, told_of, block.shares))
+            lines.append(places)
+        yield Labelled.together(parts).taken(np.argsort(np.concatenate(lines), kind="stable"))
 
 
 def head(task: Task, rows: int) -> list[tuple[str, str]]:
