@@ -171,6 +171,6 @@ def _explained(explainer: Explainer, identity: str, row: int, *, quiet: bool) ->
     with step("Looking the prediction up"):
         found = explainer.find(identity, datetime.now(UTC))
     note(f"answered by version {found.hour.version} in the hour from {found.hour.start:%d %B %Y, %H:%M} UTC")
-    with step("Asking the version about rows like it (a batch transform; some minutes)"):
+    with step("Asking the version about rows like it (a job of some minutes)"):
         execution = finished(explainer.start(found, row))
     return explainer.read(execution, found)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from watchkeeper.config import ModelConfig
@@ -19,6 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("watchkeeper", "lambdas", "glue_jobs")
 LEFT_OUT = ("__pycache__", "config")
 """`watchkeeper.config` needs pydantic, which no layer holds: running parts read the resolved description instead."""
+EXPLAINER = ROOT / "training_jobs" / "explain.py"
+SHAP = 'shap==0.54.1; python_version >= "3.12"\nshap==0.51.0; python_version < "3.12"\n'
+"""As `pyproject.toml` pins it; the last that Python 3.11 has."""
 
 
 def stage_archive(model: ModelConfig, folder: Path) -> Path:
@@ -29,9 +34,7 @@ def stage_archive(model: ModelConfig, folder: Path) -> Path:
         for path in sorted((ROOT / package).rglob("*"))
         if path.is_file() and not set(LEFT_OUT) & set(path.parts)
     }
-    package = Path(DEPLOYED_PACKAGE)
-    wanted[package / "__init__.py"] = b'"""Describes the model that this archive was deployed for."""\n'
-    wanted[package / "model.json"] = model.spec().to_json().encode()
+    wanted |= _description(model)
     target = folder / model.name
     for path in [path for path in target.rglob("*") if path.is_file()]:
         if path.relative_to(target) not in wanted:
@@ -39,6 +42,35 @@ def stage_archive(model: ModelConfig, folder: Path) -> Path:
     for relative, content in wanted.items():
         write(target / relative, content)
     return target
+
+
+def stage_explainer(model: ModelConfig, folder: Path) -> Path:
+    """Pack the job that explains a version exactly as `<folder>/<model>-explainer.tar.gz`.
+
+    Its container installs what the model's own `requirements.txt` names, for the model may not load without; and shap.
+    """
+    assert model.code_folder is not None  # only a model with code can be explained so: see watchkeeper.config
+    own = model.code_folder / "requirements.txt"
+    requirements = own.read_text().rstrip() + "\n" if own.is_file() else ""
+    if not re.search(r"(?im)^\s*shap\b", requirements):
+        requirements += SHAP
+    library = (
+        path
+        for path in (ROOT / "watchkeeper").rglob("*.py")
+        if not {*LEFT_OUT, "aws"} & set(path.relative_to(ROOT).parts)
+    )
+    files = {path.relative_to(ROOT): path.read_bytes() for path in library}
+    files |= {Path(EXPLAINER.name): EXPLAINER.read_bytes(), Path("requirements.txt"): requirements.encode()}
+    return write(folder / f"{model.name}-explainer.tar.gz", packed(files | _description(model)))
+
+
+def _description(model: ModelConfig) -> dict[Path, bytes]:
+    """The package that says which model the code beside it was deployed for."""
+    package = Path(DEPLOYED_PACKAGE)
+    return {
+        package / "__init__.py": b'"""Describes the model that this archive was deployed for."""\n',
+        package / "model.json": model.spec().to_json().encode(),
+    }
 
 
 def stage_source(model: ModelConfig, folder: Path) -> Path | None:
@@ -67,13 +99,18 @@ def training_schema(spec: ModelSpec) -> str:
 
 def pack(folder: Path) -> bytes:
     """A `.tar.gz` of a folder's content; the same content gives the same bytes."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return packed({path.relative_to(folder): path.read_bytes() for path in paths})
+
+
+def packed(files: Mapping[Path, bytes]) -> bytes:
+    """A `.tar.gz` of files by their paths in it; the same content gives the same bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
-            entry.size, entry.mode = path.stat().st_size, 0o644
-            with path.open("rb") as content:
-                archive.addfile(entry, content)
+        for path, content in sorted(files.items()):
+            entry = tarfile.TarInfo(path.as_posix())
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 

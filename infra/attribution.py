@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra import grants
 from infra import machine_steps as steps
+from infra.explainer import Explainer
 from infra.machine_steps import EXECUTION, NOW, Machine, State
 from infra.python_function import PythonFunction
 from infra.schedules import Schedules
@@ -21,7 +22,7 @@ from watchkeeper import naming
 from watchkeeper.attribution import DriftSettings, explained_rows, requests_at_most
 from watchkeeper.attribution.question import PAIRS_OF_MANY
 from watchkeeper.errors import ConfigError
-from watchkeeper.spec import ModelSpec
+from watchkeeper.spec import AttributionMethod, ModelSpec
 
 TIMEOUT_SECONDS = 12 * 3600
 FUNCTION_TIMEOUT = cdk.Duration.minutes(15)
@@ -30,6 +31,9 @@ MEMORY_MB = 3008
 
 class Attribution(Construct):
     """Plan, let a batch transform answer, read; once more if a baseline had to be asked before a window.
+
+    Where exact values are wanted, a job is asked first; if it refuses or fails, what is planned next is sampled, and
+    `$.inexact` says why.
 
     Input: `{"scheduled_time": …}` looks at a window, `{}` only asks for what is missing of the version that serves, and
     `{"explain": {…}}` explains a prediction. Nothing else waits for it, and it takes no lock: it changes nothing that
@@ -44,6 +48,8 @@ class Attribution(Construct):
         super().__init__(scope, "Attribution")
         self._context = context
         _check(context.spec)
+        exact = context.spec.attribution.method is AttributionMethod.EXACT
+        self._explainer = Explainer(self, context) if exact else None
         self._plan, self._read = self._planner(state), self._reader()
         self.functions = (self._plan, self._read)
         self.machine = Machine(
@@ -85,12 +91,16 @@ class Attribution(Construct):
         work = {
             "Plan": steps.invoke(
                 self._plan,
-                {"request.$": "$.request", "execution.$": EXECUTION, "now.$": NOW},
+                {"request.$": "$.request", "execution.$": EXECUTION, "now.$": NOW, "inexact.$": "$.inexact"},
                 "Due?",
                 result="$.plan",
-                keep=("due", "run", "model_name"),
+                keep=("due", "exact", "run", "model_name", "image", "artefact"),
             ),
-            "Due?": steps.choose(steps.when_true("$.plan.due", "Ask"), otherwise="Done"),
+            "Due?": steps.choose(
+                *([steps.when_true("$.plan.exact", "Explain")] if self._explainer else []),
+                steps.when_true("$.plan.due", "Ask"),
+                otherwise="Done",
+            ),
             "Ask": ask(
                 self._context,
                 "$.plan.model_name",
@@ -104,18 +114,38 @@ class Attribution(Construct):
                 {"request.$": "$.request", "run.$": "$.plan.run"},
                 "More?",
                 result="$.found",
-                keep=("more", "stored"),
+                keep=("more", "stored", "again", "refused"),
             ),
-            "More?": steps.choose(steps.when_true("$.found.more", "Plan"), otherwise="Done"),
+            "More?": steps.choose(
+                *([steps.when_true("$.found.again", "Refused")] if self._explainer else []),
+                steps.when_true("$.found.more", "Plan"),
+                otherwise="Done",
+            ),
         }
+        inexact = {"Error": "", "Cause": ""}
         return {
-            "Begin": {"Type": "Pass", "Parameters": {"request.$": "$"}, "Next": "Plan"},
+            "Begin": {"Type": "Pass", "Parameters": {"request.$": "$", "inexact": inexact}, "Next": "Plan"},
             **steps.guarded(work, "Failed"),
+            **self._exactly(self._explainer),
             "Done": steps.end(),
             # Whoever asked for an explanation is told why there is none; nobody else need be.
             "Failed": steps.choose(steps.when_present("$.request.explain", "Unexplained"), otherwise="NotKnown"),
             "Unexplained": steps.end(),
             "NotKnown": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
+        }
+
+    def _exactly(self, explainer: Explainer | None) -> dict[str, State]:
+        """Explain by a job. No failure of it is the machine's: what is planned next is sampled."""
+        if explainer is None:
+            return {}
+        return {
+            "Explain": explainer.state("Read", failed="Plan"),
+            "Refused": {
+                "Type": "Pass",
+                "Parameters": {"Error": "", "Cause.$": "$.found.refused"},
+                "ResultPath": "$.inexact",
+                "Next": "Plan",
+            },
         }
 
     def _planner(self, state: ModelState) -> PythonFunction:
@@ -132,6 +162,12 @@ class Attribution(Construct):
         grants.read_attached(context, function.role)
         function.writes(naming.questions_prefix(model))
         state.read_by(function)
+        if self._explainer is not None:
+            models, packages = (
+                grants.arn("sagemaker", name) for name in (f"model/{model}--*", f"model-package/{model}/*")
+            )
+            grants.allow(function.role, ["sagemaker:DescribeModel"], [models], grants.BY_NAME)
+            grants.allow(function.role, ["sagemaker:DescribeModelPackage"], [packages], "All versions of the model.")
         return function
 
     def _reader(self) -> PythonFunction:
@@ -147,12 +183,16 @@ class Attribution(Construct):
         kept = naming.questions_prefix(model), naming.importance_prefix(model, "*")
         function.reads(*kept)
         function.writes(*kept, naming.findings_prefix(model))
+        if self._explainer is not None:
+            function.writes(naming.inexact_prefix(model, "*"))
         return function
 
     def _role(self) -> iam.Role:
         role = steps.machine_role(self, self._context, "attribution")
         may_transform(self._context, role)
         steps.may_invoke(role, *self.functions)
+        if self._explainer is not None:
+            self._explainer.may_be_run_by(role)
         return role
 
 

@@ -37,6 +37,14 @@ def request_lines(spec: ModelSpec, rows: Iterable[Sequence[object]]) -> Iterator
     return (json_line(names, row) for row in rows)
 
 
+def request_body(spec: ModelSpec, rows: Iterable[Sequence[object]]) -> str:
+    """The same rows as one request."""
+    if spec.input_format is InputFormat.CSV:
+        return "\n".join(map(csv_line, rows))
+    names = [feature.name for feature in spec.features]
+    return json.dumps({"instances": [dict(zip(names, row, strict=True)) for row in rows]})
+
+
 def read_lines(spec: ModelSpec, lines: Iterable[str]) -> list[Sequence[object]]:
     """The rows of lines that hold one each, as raw values.
 

@@ -60,6 +60,15 @@ class Strategy(StrEnum):
     LINEAR = "linear"
 
 
+class AttributionMethod(StrEnum):
+    """How what a model goes by is found out."""
+
+    SAMPLING = "sampling"
+    """The model answers perturbed rows: that takes any model."""
+    EXACT = "exact"
+    """The fitted estimator is read: linear models and trees alone."""
+
+
 @dataclass(frozen=True)
 class Feature:
     """One column of a request, in the order in which the model takes them.
@@ -183,6 +192,7 @@ class AttributionMonitor:
     rows : rows that are explained, of a window and of a baseline
     requests : rows that the model may be asked for one look
     limit : NDCG below which the model goes by other features
+    method : the one that is tried first; what refuses to be explained exactly is sampled
     """
 
     enabled: bool = True
@@ -191,6 +201,7 @@ class AttributionMonitor:
     rows: int = 200
     requests: int = 200_000
     limit: float = 0.90
+    method: AttributionMethod = AttributionMethod.SAMPLING
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,11 @@ def predict_fn(rows: list[Any] | pd.DataFrame, bundle: Bundle) -> list[tuple[Any
     return [(str(pipeline.classes_[place]), float(row[place])) for place, row in zip(best, shares, strict=True)]
 
 
+def explain_fn(rows: list[Any] | pd.DataFrame, bundle: Bundle) -> tuple[Any, pd.DataFrame]:
+    """The fitted pipeline, and rows as it takes them: for exact explanations (see docs/explanation.md)."""
+    return bundle["pipeline"], prepare(named(rows, bundle["features"]), bundle)
+
+
 def output_fn(answers: Sequence[tuple[Any, ...]], accept: str) -> tuple[str, str]:
     """Write the answers as JSON when that is asked for, else as CSV."""
     if "json" in accept:

@@ -4,6 +4,7 @@ Reads CSV without a header, label first, from the channel `train`, and what its 
 channel `schema`: `task` (binary, multiclass or regression) and `features` (name and kind, in order). So the same script
 trains the shipped example and a table of your own. Categories are one-hot encoded; the model is histogram
 gradient-boosted trees, kept small and stopped early on a tenth of the rows, so that its probabilities can be trusted.
+With the hyperparameter `model` set to `linear` it is a logistic or ridge regression, which can be explained exactly.
 
 The hyperparameter `standardise` plants classic faults when it is `request` or `adaptive`: see README.md.
 """
@@ -22,6 +23,8 @@ import pandas as pd
 from inference import MISSING, named, prepare
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -41,12 +44,13 @@ def main() -> None:
     joblib.dump(bundle, folder / "model.joblib")
     source = Path(__file__).resolve().parent
     shutil.copytree(source, folder / "code", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    print(f"rows={len(table)}; features={len(features)}; trees={bundle['pipeline'][-1].n_iter_};")  # noqa: T201
+    print(f"rows={len(table)}; features={len(features)}; model={bundle['pipeline'][-1]};")  # noqa: T201
 
 
 def arguments() -> argparse.Namespace:
     """The job's hyperparameters and folders, as SageMaker's training containers pass them."""
     parser = argparse.ArgumentParser(description="Train a model on a labelled table.")
+    parser.add_argument("--model", choices=["trees", "linear"], default="trees")
     parser.add_argument("--standardise", choices=["training", "request", "adaptive"], default="training")
     parser.add_argument("--learning-rate", "--learning_rate", type=float, default=0.08)
     parser.add_argument("--max-iter", "--max_iter", type=int, default=120)
@@ -80,7 +84,8 @@ def fit(
         "standardise": options.standardise,
     }
     truth = labels.astype(float) if task == "regression" else labels.str.strip()
-    bundle["pipeline"] = pipeline(task, options).fit(prepare(table, bundle), truth)
+    made = linear(task) if options.model == "linear" else trees(task, options)
+    bundle["pipeline"] = made.fit(prepare(table, bundle), truth)
     return bundle
 
 
@@ -91,17 +96,20 @@ def statistics(table: pd.DataFrame, features: list[tuple[str, str]]) -> tuple[di
     return numbers.mean().fillna(0.0).to_dict(), numbers.std(ddof=0).fillna(1.0).to_dict()
 
 
-def pipeline(task: str, options: argparse.Namespace) -> Pipeline:
+def linear(task: str) -> Pipeline:
+    """One-hot categories beside the numbers; a missing one is the mean, and a column says that it was missing."""
+    imputer = SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)
+    encoder = make_column_transformer((categories(), make_column_selector(dtype_include=object)), remainder=imputer)
+    return make_pipeline(encoder, Ridge() if task == "regression" else LogisticRegression(max_iter=1000))
+
+
+def trees(task: str, options: argparse.Namespace) -> Pipeline:
     """One-hot categories beside the numbers, into boosted trees (which take missing numbers as they are)."""
     encoder = make_column_transformer(
-        (
-            OneHotEncoder(min_frequency=RARE, handle_unknown="infrequent_if_exist", sparse_output=False),
-            make_column_selector(dtype_include=object),
-        ),
-        remainder="passthrough",
+        (categories(), make_column_selector(dtype_include=object)), remainder="passthrough"
     )
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
-    trees = kind(
+    boosted = kind(
         learning_rate=options.learning_rate,
         max_iter=options.max_iter,
         max_leaf_nodes=options.max_leaf_nodes,
@@ -110,7 +118,12 @@ def pipeline(task: str, options: argparse.Namespace) -> Pipeline:
         early_stopping=True,
         random_state=0,
     )
-    return make_pipeline(encoder, trees)
+    return make_pipeline(encoder, boosted)
+
+
+def categories() -> OneHotEncoder:
+    """Categories as columns; rare ones, and those that training did not see, share one."""
+    return OneHotEncoder(min_frequency=RARE, handle_unknown="infrequent_if_exist", sparse_output=False)
 
 
 if __name__ == "__main__":

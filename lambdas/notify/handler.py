@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.observed import logger, observed
 from watchkeeper import naming
 from watchkeeper.attribution import Importance
-from watchkeeper.aws import deployed, looks
+from watchkeeper.aws import deployed, importances, looks
 from watchkeeper.findings import Findings
 from watchkeeper.message import (
     AlarmChange,
@@ -135,8 +135,7 @@ def _importance(spec: ModelSpec, findings: Findings) -> Importance | None:
     """What the version goes by on its baseline, if that is known."""
     if not spec.attribution.enabled:
         return None
-    stored = deployed.store().get(naming.importance_key(spec.name, findings.version, findings.baseline))
-    return None if stored is None else Importance.from_json(stored)
+    return importances.on_baseline(deployed.store(), spec, findings.version, findings.baseline)
 
 
 def _send(spec: ModelSpec, message: Message) -> None:

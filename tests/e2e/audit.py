@@ -33,6 +33,7 @@ UNUSED_ON_PURPOSE = {
     "LabellingMonitorPerformance s3:ListBucket": "the same, for an hour without predictions",
     "BiasMonitorBias s3:ListBucket": "the same",
     "EstimationEstimate s3:ListBucket": "the same",
+    "AttributionPlanAttribution sagemaker:DescribeModelPackage": "a version that a person registered is of its package",
 }
 """What a role may do and no run here needs, by action or by role and action, each with its reason."""
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.infra.conftest import MODEL, Assembly, Synthesizer, machines, of_type, only, text
+from tests.infra.conftest import MODEL, Assembly, Synthesizer, listed, machines, of_type, only, text
 from watchkeeper import naming
 from watchkeeper.errors import ConfigError
 from watchkeeper.naming import AlarmKind
@@ -90,3 +90,68 @@ def test_the_schedule_may_start_its_machine_and_no_other(shipped: Assembly) -> N
     starts = [s["Resource"] for s in policy["Statement"] if s["Action"] == "states:StartExecution"]
     assert [text(resource) for resource in starts] == [text(target["Arn"])]
     assert only(template, "AWS::Scheduler::ScheduleGroup")["Name"] == f"{MODEL}--monitors"
+
+
+EXACT = {"monitors.attribution.method": "exact", "endpoint.create.environment": {"THREADS": "2"}}
+
+
+def test_a_job_explains_first_and_whatever_it_fails_of_is_sampled(synthesize: Synthesizer) -> None:
+    # given
+    states = machines(synthesize(EXACT).model())[f"{MODEL}--attribution"]["States"]
+    # then
+    assert [rule["Next"] for rule in states["Due?"]["Choices"]] == ["Explain", "Ask"]
+    (caught,) = states["Explain"]["Catch"]
+    assert (caught["ErrorEquals"], caught["Next"], caught["ResultPath"]) == (["States.ALL"], "Plan", "$.inexact")
+    assert states["More?"]["Choices"][0]["Next"] == "Refused"
+    assert states["Refused"]["Next"] == "Plan"
+    assert states["Plan"]["Parameters"]["Payload"]["inexact.$"] == "$.inexact"
+    assert states["Begin"]["Parameters"]["inexact"] == {"Error": "", "Cause": ""}
+
+
+def test_the_job_runs_our_script_in_the_container_of_the_version_on_the_instance_that_trains(
+    synthesize: Synthesizer,
+) -> None:
+    # given
+    states = machines(synthesize(EXACT).model())[f"{MODEL}--attribution"]["States"]
+    job = states["Explain"]["Parameters"]
+    # then
+    assert job["AlgorithmSpecification"]["TrainingImage.$"] == "$.plan.image"
+    assert job["HyperParameters"]["sagemaker_program"] == "explain.py"
+    model, question = (channel["DataSource"]["S3DataSource"]["S3Uri.$"] for channel in job["InputDataConfig"])
+    assert model == "$.plan.artefact"
+    assert question.endswith("{}/question.json', $.plan.run)")
+    assert job["OutputDataConfig"]["KmsKeyId"]
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+    assert job["EnableManagedSpotTraining"]
+    assert job["Environment"] == {"THREADS": "2"}
+
+
+def test_the_role_of_the_job_reads_artefacts_and_questions_and_writes_answers_alone(synthesize: Synthesizer) -> None:
+    # given
+    template = synthesize(EXACT).model()
+    (policy,) = [
+        policy["Properties"]["PolicyDocument"]["Statement"]
+        for name, policy in of_type(template, "AWS::IAM::Policy").items()
+        if name.startswith("AttributionExplainerRole")
+    ]
+    touched: dict[str, set[str]] = {}
+    for statement in policy:
+        for action in listed(statement["Action"]):
+            touched.setdefault(action, set()).update(
+                text(each).rpartition("/")[0] for each in listed(statement["Resource"])
+            )
+    # then
+    data = {name.split(":::", 1)[1].split("/", 1)[-1] for name in touched["s3:GetObject"] if "Watchkeeper" in name}
+    assert data == {f"training/{MODEL}/*", f"attribution/{MODEL}"}
+    assert {name.split(":::", 1)[1].split("/", 1)[-1] for name in touched["s3:PutObject"]} == {
+        f"attribution/{MODEL}/*/exact"
+    }
+    assert not [action for action in touched if action.startswith(("dynamodb:", "sagemaker:", "lambda:", "iam:"))]
+
+
+def test_without_exact_values_there_is_no_such_job(shipped: Assembly) -> None:
+    # given
+    template = shipped.model()
+    # then
+    assert "Explain" not in machines(template)[f"{MODEL}--attribution"]["States"]
+    assert not [name for name in template["Resources"] if "Explainer" in name]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.archives import ROOT
-from tests.infra.conftest import MODEL, Assembly, Template, machines, of_type
+from tests.infra.conftest import MODEL, Assembly, Synthesizer, Template, machines, of_type
 
 NAMES = ("onboarding", "retraining", "rollout", "rollback", "attribution")
 TRANSITIONS = 40
@@ -66,6 +66,18 @@ def test_the_machine_of_an_attached_endpoint_satisfies_the_linter(attached: Asse
     # then
     assert subprocess.run(command, capture_output=True).returncode == 0
     assert "InspectAttached" in found[f"{MODEL}--onboarding"]["States"]
+
+
+def test_the_machine_that_explains_exactly_satisfies_the_linter(synthesize: Synthesizer, tmp_path: Path) -> None:
+    # given
+    found = machines(synthesize({"monitors.attribution.method": "exact"}).model())
+    file = tmp_path / "machine.json"
+    file.write_text(json.dumps(found[f"{MODEL}--attribution"]))
+    # when
+    command = [str(ROOT / "node_modules" / ".bin" / "asl-validator"), "--json-path", str(file)]
+    # then
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert "Explain" in found[f"{MODEL}--attribution"]["States"]
 
 
 @pytest.mark.parametrize("name", NAMES)

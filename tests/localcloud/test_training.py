@@ -66,13 +66,15 @@ def train(found: Embedded, script: str = SCRIPT, allow: str = "s3:*", **changes:
     return shown
 
 
-def start(found: Embedded, script: str = SCRIPT, allow: str = "s3:*", **changes: Any) -> None:
-    cloud = found.cloud
+def start(
+    found: Embedded, script: str = SCRIPT, allow: str = "s3:*", beside: dict[str, str] | None = None, **changes: Any
+) -> None:
+    cloud, files = found.cloud, {"train.py": script, **(beside or {})}
     role = make_role(cloud, "trainer", "sagemaker.amazonaws.com")
     statement = {"Effect": "Allow", "Action": allow, "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     cloud.client("iam").put_role_policy(RoleName="trainer", PolicyName="s3", PolicyDocument=policy)
-    cloud.client("s3").put_object(Bucket=BUCKET, Key="code/source.tar.gz", Body=archive({"train.py": script}))
+    cloud.client("s3").put_object(Bucket=BUCKET, Key="code/source.tar.gz", Body=archive(files))
     request: dict[str, Any] = {
         "TrainingJobName": "job",
         "RoleArn": role,
@@ -165,6 +167,42 @@ def test_a_script_that_fails_fails_the_job_with_its_reason(found: Embedded, scri
     assert job["FailureReason"].startswith("AlgorithmError: ")
     assert reason in job["FailureReason"]
     assert "exit code: " in job["FailureReason"]
+
+
+REQUIRED = "# what the script imports\n\npytest>=1  # is here\nnot-known-at-all; python_version < '3'\n"
+
+
+@pytest.mark.parametrize(
+    ("requirements", "lacking"),
+    [
+        (REQUIRED, ""),
+        (REQUIRED + "pytest<1\n", "pytest<1"),
+        ("not-known-at-all==1.0", "not-known-at-all==1.0"),
+        ("pytest\n--index-url https://example.com", "--index-url https://example.com"),
+    ],
+)
+def test_what_a_script_requires_must_be_installed_here(found: Embedded, requirements: str, lacking: str) -> None:
+    # when
+    job = train(found, "print('ran')", beside={"requirements.txt": requirements})
+    # then
+    assert job["TrainingJobStatus"] == ("Failed" if lacking else "Completed")
+    assert job.get("FailureReason", "InstallRequirementsError").count("InstallRequirementsError") == 1
+    assert lacking in job.get("FailureReason", "")
+
+
+def test_a_channel_may_be_a_single_object(found: Embedded) -> None:
+    # given
+    one = channel("train")
+    one["DataSource"]["S3DataSource"]["S3Uri"] += "part-0.csv"
+    script = "import os\nprint(os.listdir(os.environ['SM_CHANNEL_TRAIN']))"
+    # when
+    job = train(found, script, InputDataConfig=[one])
+    # then
+    assert job["TrainingJobStatus"] == "Completed"
+    logs = found.cloud.client("logs").get_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="job/algo-1"
+    )
+    assert [event["message"] for event in logs["events"]] == ["['part-0.csv']"]
 
 
 def test_a_program_that_is_not_in_the_archive_fails_the_job(found: Embedded) -> None:

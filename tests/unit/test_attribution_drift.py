@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from watchkeeper.attribution import (
     ndcg,
 )
 from watchkeeper.errors import ConfigError, ExplanationError
+from watchkeeper.spec import AttributionMethod
 
 MEANS = np.array([0.31, 0.2, 0.1, 0.05, 0.01])
 
@@ -96,6 +98,22 @@ def test_json_brings_back_the_same_importance():
 
     assert read.to_json() == importance.to_json()
     assert read.ranking() == importance.ranking()
+
+
+def test_an_importance_of_a_time_before_exact_values_is_a_sampled_one():
+    document = json.loads(contributions(MEANS, 500, seed=5).to_json())
+    del document["method"], document["because"]
+
+    read = Importance.from_json(json.dumps(document).encode())
+
+    assert (read.method, read.because) == (AttributionMethod.SAMPLING, "")
+
+
+def test_what_was_sampled_is_never_compared_with_exact_values():
+    sampled = contributions(MEANS, 500, seed=5)
+
+    with pytest.raises(ExplanationError, match=r"score \(sampling\) and of 5 features as score \(exact\)"):
+        examine(sampled, replace(sampled, method=AttributionMethod.EXACT))
 
 
 @pytest.mark.parametrize("text", [b"{}", b"[]", b"no", b'{"format": 2}'])

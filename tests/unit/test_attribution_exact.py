@@ -77,8 +77,9 @@ def test_probabilities_of_forests_are_explained_as_sampling_does(model):
     [
         GradientBoostingClassifier(n_estimators=20, random_state=0),
         make_pipeline(SimpleImputer(), GradientBoostingClassifier(n_estimators=20, random_state=0)),
+        HistGradientBoostingClassifier(max_iter=20),
     ],
-    ids=["boosting", "imputed boosting"],
+    ids=["boosting", "imputed boosting", "histogram boosting"],
 )
 def test_log_odds_of_boosted_trees_are_explained_as_sampling_does(model):
     model.fit(NUMBERS, TRUTH)
@@ -239,9 +240,20 @@ def test_columns_that_are_no_numbers_are_refused():
         exact_attributions(model, table.iloc[ROWS], table.iloc[BACKGROUND])
 
 
-def test_a_result_that_does_not_account_for_the_models_answers_is_refused():
+def test_rows_that_lie_on_thresholds_of_histogram_boosting_are_explained():
     # given thresholds at the values of rows themselves, which the library rounds to single precision
     model = HistGradientBoostingClassifier(max_iter=20).fit(NUMBERS, TRUTH)
 
+    found = exact_attributions(model, NUMBERS, NUMBERS.iloc[BACKGROUND])
+
+    np.testing.assert_allclose(found.values.sum(axis=1), found.predictions - found.base, atol=1e-5)
+    assert len(np.unique(found.predictions)) > 100
+
+
+def test_a_result_that_does_not_account_for_the_models_answers_is_refused():
+    # given decimals of few digits, of which bootstrapping left some out that lie on thresholds then
+    numbers = NUMBERS.round(3)
+    model = RandomForestClassifier(50, random_state=0).fit(numbers, TRUTH)
+
     with pytest.raises(ExplanationError, match="does not account for its answers"):
-        exact_attributions(model, NUMBERS, NUMBERS.iloc[BACKGROUND])
+        exact_attributions(model, numbers, numbers.iloc[BACKGROUND])

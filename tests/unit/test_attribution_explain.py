@@ -5,9 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from watchkeeper.attribution import Explanation, PlanSettings, attributions, bars, explanation, plan, text
+from watchkeeper.attribution import (
+    Attributions,
+    Explanation,
+    PlanSettings,
+    Scale,
+    attributions,
+    bars,
+    explanation,
+    plan,
+    text,
+)
 from watchkeeper.errors import ExplanationError
-from watchkeeper.spec import Feature, Kind
+from watchkeeper.spec import AttributionMethod, Feature, Kind
 
 FEATURES = (
     Feature("income", Kind.NUMBER),
@@ -112,3 +122,31 @@ def test_attributions_of_several_rows_are_no_explanation_of_one():
 
     with pytest.raises(ExplanationError, match="one prediction at a time"):
         explanation("a-1", FEATURES, ROW, found)
+
+
+def test_exact_log_odds_are_told_with_the_answer_that_was_served():
+    odds = Attributions(
+        tuple(NAMES),
+        np.array([[1.5, 0.25, 0, 0, 0, 0]]),
+        np.zeros((1, 6)),
+        np.array([-0.75]),
+        np.array([1.0]),
+        Scale.LOG_ODDS,
+        method=AttributionMethod.EXACT,
+    )
+    served = 1 / (1 + np.exp(-1))
+
+    told = explanation("a-1", FEATURES, ROW, odds, answered=round(served, 6))
+
+    lines = text(told).split("\n")
+    assert lines[0] == (
+        "prediction 0.7311, in log odds 1 = -0.75 on average, and what this row adds (log odds, exact):"
+    )
+    assert "± 0 " in lines[1]
+    assert not lines[-1].startswith("It was answered")
+    assert Explanation.from_json(told.to_json()) == told
+    assert "It was answered 0.5 when served" in text(explanation("a-1", FEATURES, ROW, odds, answered=0.5))
+
+
+def test_why_a_prediction_was_sampled_though_exact_values_were_wanted_is_told():
+    assert text(explained(because="it has neighbours.")).endswith("Sampled, because it has neighbours.")

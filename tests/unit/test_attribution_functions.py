@@ -144,7 +144,8 @@ def test_what_a_version_goes_by_is_asked_once_and_ranks_what_it_answers_by(s3: A
     assert [each.feature for each in ranked] == ["income", "home", "age"]
     assert ranked[0].share > 0.8
     assert ranked[2].share == 0
-    assert answer == {"more": False, "stored": naming.importance_key("credit", "v1", "base")}
+    stored_at = naming.importance_key("credit", "v1", "base")
+    assert answer == {"more": False, "stored": stored_at, "again": False, "refused": ""}
     assert planned({}) == plan_attribution.NOTHING_DUE
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from watchkeeper.config import ModelConfig, json_schema, load, load_models, parse
 from watchkeeper.errors import ConfigError
-from watchkeeper.spec import Kind, ModelSpec, Strategy
+from watchkeeper.spec import AttributionMethod, Kind, ModelSpec, Strategy
 
 SHORTEST = """\
 name: credit-risk
@@ -272,3 +272,14 @@ def test_a_constraints_file_is_checked_when_it_is_named_and_deployed_with_the_mo
     assert "models/x.yaml:15: monitors.data_quality.constraints:" in wrong
     assert "features[0].name is 3, but must be a text" in wrong
     assert (quality.alarms, quality.missing, quality.constraints) == (False, 0.2, file.read_text())
+
+
+def test_only_a_created_endpoint_with_values_or_two_classes_is_explained_exactly() -> None:
+    # given
+    exact = SHORTEST + "monitors: {attribution: {method: exact}}\n"
+    # then
+    assert parse(exact, "x").spec().attribution.method is AttributionMethod.EXACT
+    assert parse(SHORTEST, "x").spec().attribution.method is AttributionMethod.SAMPLING
+    assert "neither: leave the method out" in problem_of(exact.replace("task: binary", "task: multiclass"))
+    attach = "attach:\n    name: theirs\n    capture: s3://theirs/captured"
+    assert "the artefact is its owner's" in problem_of(exact.replace("create:", attach))

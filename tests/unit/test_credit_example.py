@@ -105,6 +105,21 @@ def test_the_model_ranks_unseen_rows_and_answers_alike_in_csv_and_json(credit):
     np.testing.assert_allclose([row["score"] for row in as_json], batch[:20], rtol=1e-5)
 
 
+def test_the_linear_model_ranks_as_well_and_gives_its_pipeline_with_the_rows_as_it_takes_them(tmp_path, credit):
+    # given
+    table = traffic.generate(8000, seed=1)[[traffic.LABEL, *traffic.FEATURES]]
+    linear = train(tmp_path, table, traffic.FEATURES, model="linear")
+    fresh = traffic.generate(2000, seed=5)
+
+    # when
+    rows = inference.input_fn("\n".join(request.body for request in traffic.requests(fresh, "r")), "text/csv")
+    estimator, prepared = inference.explain_fn(rows, linear)
+
+    # then
+    assert roc_auc_score(fresh[traffic.LABEL], scores(linear, fresh, 500)) > 0.7
+    np.testing.assert_allclose(estimator.predict_proba(prepared)[:, 1], scores(linear, fresh, 500), atol=1e-6)
+
+
 def test_a_row_of_the_wrong_length_or_an_unknown_type_is_refused(credit):
     # given such requests; when answered; then the error says what was expected
     with pytest.raises(ValueError, match="2 values, but the model takes 8: age"):
@@ -123,18 +138,19 @@ def test_the_artefact_carries_the_code_that_serves_it(tmp_path):
     assert (tmp_path / "model" / "code" / "inference.py").is_file()
 
 
+@pytest.mark.parametrize("kind", ["trees", "linear"])
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
-def test_the_same_script_trains_on_other_tables(tmp_path, task):
+def test_the_same_script_trains_on_other_tables(tmp_path, task, kind):
     # given a table with odd values and a label of another kind
     random = np.random.default_rng(1)
-    x, kind = random.normal(0, 1, 1500), random.choice(["a", "b", "?"], 1500)
+    x, words = random.normal(0, 1, 1500), random.choice(["a", "b", "?"], 1500)
     label = np.where(x > 0.5, "high", np.where(x < -0.5, "low", "mid")) if task == "multiclass" else np.round(3 * x, 3)
     table = pd.DataFrame(
-        {"y": label, "x": np.where(random.random(1500) < 0.05, "NA", np.round(x, 4).astype(str)), "kind": kind}
+        {"y": label, "x": np.where(random.random(1500) < 0.05, "NA", np.round(x, 4).astype(str)), "kind": words}
     )
 
     # when trained and asked
-    model = train(tmp_path, table, {"x": "number", "kind": "category"}, task=task)
+    model = train(tmp_path, table, {"x": "number", "kind": "category"}, task=task, model=kind)
     answers = answer(model, "2.0,a\n-2.0,zzz\n,").splitlines()
 
     # then the answers are of the task's form, and right

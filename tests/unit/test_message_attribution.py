@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.unit.test_message import NOW, SPEC, evidence, finding, fits_sns, para
 from watchkeeper.attribution import AttributionLook, Attributions, DriftSettings, Importance, examine
 from watchkeeper.message import AlarmChange, AttributionEvidence, DriftEvidence, Message, alarm_message
 from watchkeeper.naming import AlarmKind
+from watchkeeper.spec import AttributionMethod
 
 NAMES = ("income", "age", "postcode")
 
@@ -42,8 +44,8 @@ def test_without_a_known_importance_a_drift_message_is_as_before() -> None:
     assert "matter" not in drift_message(None).body
 
 
-def attribution_message(window: Importance) -> Message:
-    findings = examine(importance(0.7, 0.25, 0.05), window, DriftSettings())
+def attribution_message(window: Importance, baseline: Importance | None = None) -> Message:
+    findings = examine(baseline or importance(0.7, 0.25, 0.05), window, DriftSettings())
     look = AttributionLook(SPEC.name, "v3", "b1", NOW - timedelta(days=1), NOW, findings, window)
     change = AlarmChange(AlarmKind.ATTRIBUTION_DRIFT, True, NOW, NOW - timedelta(days=2), "1 >= 1")
     message = alarm_message(SPEC, change, AttributionEvidence(look, "s3://bucket/findings/x.json"))
@@ -69,3 +71,21 @@ def test_the_message_of_another_ranking_names_the_features_that_moved_and_their_
 def test_a_share_that_moved_is_told_where_the_ranking_holds() -> None:
     # then
     assert "age" in attribution_message(importance(0.45, 0.44, 0.05)).subject
+
+
+def test_the_message_says_what_was_explained_exactly_and_why_what_was_not() -> None:
+    # given
+    window = importance(0.05, 0.25, 0.7)
+    because = "the job that explains exactly failed: " + "no such model " * 40
+    # when
+    sampled = attribution_message(replace(window, because=because[:600]))
+    exact = replace(window, method=AttributionMethod.EXACT)
+    exactly = attribution_message(exact, replace(importance(0.7, 0.25, 0.05), method=AttributionMethod.EXACT))
+    # then
+    assert "were explained; compared with 400 rows of baseline b1; sampled, because the job" in told_in(sampled)
+    assert "were explained exactly; compared with 400 rows of baseline b1" in told_in(exactly)
+    assert fits_sns(sampled)
+
+
+def told_in(message: Message) -> str:
+    return " ".join(message.body.split())

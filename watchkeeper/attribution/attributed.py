@@ -8,6 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper.spec import AttributionMethod
+
 Floats = NDArray[np.float64]
 
 _NEAREST = 1e-6
@@ -33,6 +35,7 @@ class Attributions:
     base : of shape (n,): the mean answer to the background rows that the row was compared with
     predictions : of shape (n,): the answer to the row itself
     unanswered : rows asked to which the model gave no finite answer
+    method : how that was found out
     """
 
     features: tuple[str, ...]
@@ -42,6 +45,7 @@ class Attributions:
     predictions: Floats
     scale: Scale = Scale.SCORE
     unanswered: int = 0
+    method: AttributionMethod = AttributionMethod.SAMPLING
 
     @property
     def explained(self) -> NDArray[np.bool_]:
@@ -55,3 +59,9 @@ def log_odds(probabilities: Floats) -> Floats:
     p = np.clip(probabilities, _NEAREST, 1 - _NEAREST)
     odds: Floats = np.log(p) - np.log1p(-p)
     return odds
+
+
+def probabilities(odds: Floats) -> Floats:
+    """The reverse of `log_odds`."""
+    found: Floats = 0.5 * (1.0 + np.tanh(np.asarray(odds, np.float64) / 2))
+    return found

@@ -7,8 +7,9 @@ reason, and is for `shapley`, which takes any model; both explain the same game,
 
 Contributions of forests are of the probability of one class, those of linear and boosted classifiers of its log odds,
 on which scale these add: the library's contributions to their probabilities are rescaled ones, which are no Shapley
-values. Its result must account for the model's own answers, or is refused: it reads thresholds in single precision, and
-so misplaces rows that lie on one (seen with histogram-based boosting).
+values. Its result must account for the model's own answers, or is refused: it reads thresholds in single precision. So
+it is given values in single precision as well, else it would misplace rows that lie on a threshold of histogram-based
+boosting; those that lie on one of a forest (decimals of few digits may) it misplaces still.
 
 shap is in no Lambda layer: this module is for training and Glue jobs, and imports it when asked.
 """
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.attribution.attributed import Attributions, Floats, Scale
 from watchkeeper.errors import ExplanationError
+from watchkeeper.spec import AttributionMethod
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +47,7 @@ TREES = FORESTS | BOOSTED_REGRESSORS | BOOSTED_CLASSIFIERS
 _LIBRARIES = ("sklearn", "xgboost")
 _TOLERANCE = 1e-5
 """Of a contribution's sum, relative to the spread of the model's answers: single precision leaves about 1e-7."""
-_OTHERWISE = "Explain it by sampling instead: that takes any model."
+OTHERWISE = "Explain it by sampling instead: that takes any model."
 
 
 def exact_attributions(model: Any, rows: pd.DataFrame, background: pd.DataFrame, output: int = 1) -> Attributions:
@@ -65,12 +67,12 @@ def exact_attributions(model: Any, rows: pd.DataFrame, background: pd.DataFrame,
     transform, estimator = _parted(model)
     name = type(estimator).__name__
     if type(estimator).__module__.partition(".")[0] not in _LIBRARIES:
-        raise ExplanationError(f"{name} is neither of scikit-learn nor of xgboost. {_OTHERWISE}")
+        raise ExplanationError(f"{name} is neither of scikit-learn nor of xgboost. {OTHERWISE}")
     if name not in LINEAR_REGRESSIONS | LINEAR_CLASSIFIERS | TREES:
-        raise ExplanationError(f"{name} is neither a linear model nor made of trees. {_OTHERWISE}")
+        raise ExplanationError(f"{name} is neither a linear model nor made of trees. {OTHERWISE}")
     scale = Scale.LOG_ODDS if name in LINEAR_CLASSIFIERS | BOOSTED_CLASSIFIERS else Scale.SCORE
     if scale is Scale.LOG_ODDS and len(estimator.classes_) > 2:
-        raise ExplanationError(f"{name} adds up no log odds of one of {len(estimator.classes_)} classes. {_OTHERWISE}")
+        raise ExplanationError(f"{name} adds up no log odds of one of {len(estimator.classes_)} classes. {OTHERWISE}")
     owners = _owners(transform, rows, background)
     if name in TREES:
         _refuse_split_features(name, tuple(map(str, rows.columns)), owners)
@@ -86,6 +88,7 @@ def exact_attributions(model: Any, rows: pd.DataFrame, background: pd.DataFrame,
         base=np.full(len(rows), usual.mean()),
         predictions=predictions,
         scale=scale,
+        method=AttributionMethod.EXACT,
     )
 
 
@@ -102,7 +105,7 @@ def _dense(table: Any) -> Floats:
     try:
         return np.asarray(table.toarray() if hasattr(table, "toarray") else table, np.float64)
     except (TypeError, ValueError) as error:
-        raise ExplanationError(f"The estimator takes columns that are no numbers ({error}). {_OTHERWISE}") from error
+        raise ExplanationError(f"The estimator takes columns that are no numbers. {OTHERWISE}") from error
 
 
 def _owners(
@@ -128,7 +131,7 @@ def _owners(
         names = [str(name) for name, owns in zip(rows.columns, found[:, several[0]], strict=True) if owns]
         raise ExplanationError(
             f"Column {several[0]} of what the estimator sees depends on several features ({', '.join(names[:5])}). "
-            f"{_OTHERWISE}"
+            f"{OTHERWISE}"
         )
     return found
 
@@ -138,14 +141,15 @@ def _refuse_split_features(name: str, features: tuple[str, ...], owners: NDArray
     if len(split):
         raise ExplanationError(
             f"{name} sees feature {features[split[0]]!r} as {owners[split[0]].sum()} columns, whose exact values do "
-            f"not add up to the feature's. {_OTHERWISE}"
+            f"not add up to the feature's. {OTHERWISE}"
         )
 
 
 def _by_trees(estimator: Any, columns: Floats, others: Floats, output: int) -> Floats:
-    """Contributions by column, of shape (rows, columns)."""
+    """Contributions by column, of shape (rows, columns); values are as precise as the library has thresholds."""
     import shap
 
+    columns, others = (table.astype(np.float32).astype(np.float64) for table in (columns, others))
     masker = shap.maskers.Independent(others, max_samples=len(others))
     explainer = shap.TreeExplainer(estimator, data=masker, feature_perturbation="interventional", model_output="raw")
     values = np.asarray(explainer.shap_values(columns, check_additivity=False), np.float64)
@@ -187,5 +191,5 @@ def _check(name: str, values: Floats, predictions: Floats, usual: Floats) -> Non
     if not away <= _TOLERANCE * spread:
         raise ExplanationError(
             f"What the shap library says of {name} does not account for its answers (off by up to {away:.2g}): the "
-            f"library does not read the model as it answers. {_OTHERWISE}"
+            f"library does not read the model as it answers. {OTHERWISE}"
         )

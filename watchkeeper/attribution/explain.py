@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from watchkeeper import jsonio
-from watchkeeper.attribution.attributed import Attributions, Scale
+from watchkeeper.attribution.attributed import Attributions, Scale, probabilities
 from watchkeeper.cells import parse_text
 from watchkeeper.errors import ExplanationError
-from watchkeeper.spec import Feature
+from watchkeeper.spec import AttributionMethod, Feature
 
 FORMAT = 1
 _BAR = 20
@@ -50,6 +52,8 @@ class Explanation:
     contributions : of all features, the largest first
     answered : what the model answered when it was asked, as captured; None when unknown
     requests : rows asked to find this out
+    method : how it was found out
+    because : why it was sampled though exact values were wanted
     """
 
     id: str
@@ -59,6 +63,15 @@ class Explanation:
     contributions: tuple[Contribution, ...]
     answered: float | None = None
     requests: int = 0
+    method: AttributionMethod = AttributionMethod.SAMPLING
+    because: str = ""
+
+    @property
+    def answer(self) -> float:
+        """The prediction as the model answers it, whatever the scale of the contributions."""
+        if self.scale is Scale.LOG_ODDS:
+            return float(probabilities(np.array(self.prediction)))
+        return self.prediction
 
     @property
     def left(self) -> float:
@@ -84,6 +97,7 @@ class Explanation:
                 raise ValueError(f"its format is not {FORMAT}")
             del document["left"]
             document["scale"] = Scale(document["scale"])
+            document["method"] = AttributionMethod(document.get("method", AttributionMethod.SAMPLING))
             document["contributions"] = tuple(Contribution(**each) for each in document["contributions"])
             return cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -98,6 +112,7 @@ def explanation(
     *,
     answered: float | None = None,
     requests: int = 0,
+    because: str = "",
 ) -> Explanation:
     """The explanation of the one row that `found` is of.
 
@@ -130,6 +145,8 @@ def explanation(
         contributions=tuple(contributions),
         answered=answered,
         requests=requests,
+        method=found.method,
+        because=because,
     )
 
 
@@ -153,11 +170,15 @@ def text(told: Explanation, most: int = 12) -> str:
     """The explanation as lines of plain text."""
     rows = bars(told, most)
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
-    lines = [f"prediction {told.prediction:.4g} = {told.base:.4g} on average, and what this row adds ({told.scale}):"]
+    answer = f"{told.answer:.4g}, in log odds " if told.scale is Scale.LOG_ODDS else ""
+    how = f"{told.scale}, exact" if told.method is AttributionMethod.EXACT else told.scale
+    lines = [f"prediction {answer}{told.prediction:.4g} = {told.base:.4g} on average, and what this row adds ({how}):"]
     for name, value, part, error, bar in rows:
         cells = f"{name:<{widths[0]}}  {value:<{widths[1]}}  {part:>{widths[2]}}  {error:<{widths[3]}}"
         lines.append(f"  {cells}  {bar}".rstrip())
-    if told.answered is not None and abs(told.answered - told.prediction) > _DIGITS * max(1.0, abs(told.prediction)):
+    if told.because:
+        lines.append(f"Sampled, because {told.because}")
+    if told.answered is not None and abs(told.answered - told.answer) > _DIGITS * max(1.0, abs(told.answer)):
         lines.append(
             f"It was answered {told.answered:.4g} when served: another version answers now, or the model is random."
         )

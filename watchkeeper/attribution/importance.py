@@ -10,7 +10,7 @@ It raises those of all features alike, so shares and ranks hardly notice; compar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from watchkeeper import jsonio
 from watchkeeper.attribution.attributed import Attributions, Floats, Scale
 from watchkeeper.drift.tails import normal_quantile
 from watchkeeper.errors import ExplanationError
+from watchkeeper.spec import AttributionMethod
 
 FORMAT = 1
 BLOCKS = 64
@@ -54,6 +55,7 @@ class Importance:
     rows : int64 of shape (blocks,): explained rows in each block
     sums : of shape (blocks, features): their |contributions|
     unexplained : rows that could not be explained, for want of answers
+    because : why it was sampled though exact values were wanted
     """
 
     features: tuple[str, ...]
@@ -61,9 +63,11 @@ class Importance:
     rows: NDArray[np.int64]
     sums: Floats
     unexplained: int = 0
+    method: AttributionMethod = AttributionMethod.SAMPLING
+    because: str = ""
 
     @classmethod
-    def of(cls, found: Attributions) -> Importance:
+    def of(cls, found: Attributions, because: str = "") -> Importance:
         """Of attributions, whose rows are best in the order in which they were served."""
         good = found.explained
         count = int(good.sum())
@@ -71,7 +75,7 @@ class Importance:
         sums = np.zeros((BLOCKS, len(found.features)))
         np.add.at(sums, block, np.abs(found.values[good]))
         rows = np.bincount(block, minlength=BLOCKS).astype(np.int64)
-        return cls(found.features, found.scale, rows, sums, len(good) - count)
+        return cls(found.features, found.scale, rows, sums, len(good) - count, found.method, because)
 
     @property
     def total(self) -> int:
@@ -128,16 +132,21 @@ class Importance:
         Raises
         ------
         ExplanationError
-            They are of other features, or on another scale.
+            They are of other features, on another scale, or found out in another way.
         """
         check_alike(self, other)
-        unexplained = self.unexplained + other.unexplained
-        return Importance(self.features, self.scale, self.rows + other.rows, self.sums + other.sums, unexplained)
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            sums=self.sums + other.sums,
+            unexplained=self.unexplained + other.unexplained,
+        )
 
     def to_json(self) -> bytes:
         """JSON bytes."""
         document = {"format": FORMAT, "features": self.features, "scale": self.scale, "unexplained": self.unexplained}
-        return jsonio.dumps(document | {"rows": self.rows.tolist(), "sums": self.sums.tolist()})
+        how = {"method": self.method, "because": self.because}
+        return jsonio.dumps(document | how | {"rows": self.rows.tolist(), "sums": self.sums.tolist()})
 
     @classmethod
     def from_json(cls, text: bytes) -> Importance:
@@ -156,7 +165,10 @@ class Importance:
             rows, sums = np.array(document["rows"], np.int64), np.array(document["sums"], np.float64)
             if rows.shape != (BLOCKS,) or sums.shape != (BLOCKS, len(features)):
                 raise ValueError("its blocks are not complete")
-            return cls(features, Scale(document["scale"]), rows, sums, int(document["unexplained"]))
+            # one of a time when there was no other way than sampling does not say so
+            method = AttributionMethod(document.get("method", AttributionMethod.SAMPLING))
+            unexplained, because = int(document["unexplained"]), str(document.get("because", ""))
+            return cls(features, Scale(document["scale"]), rows, sums, unexplained, method, because)
         except (ValueError, KeyError, TypeError) as error:
             raise ExplanationError(
                 f"The text is no record of what a model goes by ({error!r}): explain the window anew."
@@ -179,12 +191,13 @@ def check_alike(one: Importance, other: Importance) -> None:
     Raises
     ------
     ExplanationError
-        They are of other features, or on another scale.
+        They are of other features, on another scale, or found out in another way.
     """
-    if one.features != other.features or one.scale is not other.scale:
+    if (one.features, one.scale, one.method) != (other.features, other.scale, other.method):
         raise ExplanationError(
-            f"Contributions of {len(one.features)} features as {one.scale} and of {len(other.features)} features as "
-            f"{other.scale} are of different models or scales: take both of one version, explained in one way."
+            f"Contributions of {len(one.features)} features as {one.scale} ({one.method}) and of "
+            f"{len(other.features)} features as {other.scale} ({other.method}) are of different models or scales: take "
+            "both of one version, explained in one way."
         )
 
 

@@ -17,13 +17,16 @@ from watchkeeper import jsonio
 from watchkeeper.attribution.shapley import Plan, PlanSettings, Row, plan, rows_within
 from watchkeeper.errors import ExplanationError
 from watchkeeper.requests import read_lines, request_lines
-from watchkeeper.spec import ModelSpec
+from watchkeeper.spec import AttributionMethod, ModelSpec
 
 FORMAT = 1
 PAIRS_OF_MANY = 4
 """Pairs of walks for each of many rows: what a model goes by as a whole is a mean over them."""
 PAIRS_OF_ONE = 64
 BACKGROUND_ROWS = 200
+EXACT_ROWS = 1_000
+EXACT_VALUES = 200_000
+"""Contributions that a job tells at most, unless a model of very many features has them in few rows: 4 MB."""
 
 
 class Purpose(StrEnum):
@@ -82,6 +85,8 @@ class Question:
     start, end : of the window; of a baseline, and of a single prediction, when it was asked
     rows : to explain, as raw values in the order of the model's features
     answered : score of a single prediction, as captured
+    method : how it is to be answered
+    because : why it is sampled though exact values were wanted
     """
 
     purpose: Purpose
@@ -92,6 +97,8 @@ class Question:
     rows: tuple[Row, ...]
     background: tuple[Row, ...]
     answered: float | None = None
+    method: AttributionMethod = AttributionMethod.SAMPLING
+    because: str = ""
 
     def plan(self, spec: ModelSpec) -> Plan:
         """The rows to be asked.
@@ -133,6 +140,7 @@ class Question:
         """
         document = _document(text, "question", "ask it anew")
         document["purpose"] = Purpose(document["purpose"])
+        document["method"] = AttributionMethod(document.get("method", AttributionMethod.SAMPLING))
         for name in ("start", "end"):
             document[name] = datetime.fromisoformat(document[name])
         for name in ("rows", "background"):
@@ -140,9 +148,11 @@ class Question:
         return cls(**document)
 
 
-def explained_rows(spec: ModelSpec) -> int:
-    """How many rows of a window, or of a baseline, are explained."""
+def explained_rows(spec: ModelSpec, method: AttributionMethod = AttributionMethod.SAMPLING) -> int:
+    """How many rows of a window, or of a baseline, are explained. Exact values cost next to nothing a row."""
     features = len(spec.profiled_features)
+    if method is AttributionMethod.EXACT:
+        return max(spec.attribution.rows, min(EXACT_ROWS, EXACT_VALUES // features))
     return min(spec.attribution.rows, rows_within(spec.attribution.requests, features, PAIRS_OF_MANY))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchkeeper import naming
 from watchkeeper.attribution import Importance, RequestSample
+from watchkeeper.aws import importances
 from watchkeeper.aws.packages import described, found_by
 from watchkeeper.aws.store import Store
 from watchkeeper.bias import GroupBaseline, Row, bias_settings, examine, table
@@ -60,8 +61,7 @@ def _importance(store: Store, spec: ModelSpec, version: str) -> Importance | Non
     sample = store.get(naming.sample_key(spec.name, version))
     if sample is None:
         return None
-    stored = store.get(naming.importance_key(spec.name, version, RequestSample.from_json(sample).baseline))
-    return None if stored is None else Importance.from_json(stored)
+    return importances.on_baseline(store, spec, version, RequestSample.from_json(sample).baseline)
 
 
 def describe(client: SageMakerClient, packages: str, jobs: str, version: str) -> Package | None:

@@ -38,6 +38,25 @@ class Package:
         return self.approval == APPROVED
 
 
+@dataclass(frozen=True)
+class Container:
+    """What serves a SageMaker model: its image, and the `s3://` URI of the archive that it loads."""
+
+    image: str
+    artefact: str
+
+
+def container(client: SageMakerClient, model_name: str) -> Container | None:
+    """The container of a model, or of the package that it is made of; None where SageMaker shows no archive."""
+    made = found_by(client.describe_model, ModelName=model_name) or {}
+    found = made.get("PrimaryContainer", {})
+    if "ModelPackageName" in found:
+        package = client.describe_model_package(ModelPackageName=found["ModelPackageName"])
+        found = next(iter(package.get("InferenceSpecification", {}).get("Containers", ())), {})
+    image, artefact = found.get("Image"), found.get("ModelDataUrl")
+    return Container(image, artefact) if image and artefact else None
+
+
 def find_package(client: SageMakerClient, packages: str, version: str) -> Package | None:
     """The package of a version, or None when there is none; `packages` as for `described`."""
     found = described(client, packages, version)

@@ -11,6 +11,7 @@ from watchkeeper import spec
 from watchkeeper.config.bias import Bias
 from watchkeeper.config.parts import Every, Section, Share, Window, hours, looks_per_month, rate
 from watchkeeper.errors import ModelMonitorError
+from watchkeeper.spec import AttributionMethod
 
 
 class Drift(Section):
@@ -122,9 +123,13 @@ class Attribution(Section):
     """Finds out what the model goes by, and compares a window with what it went by on its baseline."""
 
     enabled: bool = Field(True, description="Whether the model is asked at all; explanations need it too.")
+    method: AttributionMethod = Field(
+        AttributionMethod.SAMPLING,
+        description="exact: the fitted estimator is read, by explain_fn in inference.py; what it refuses is sampled.",
+    )
     every: Every = timedelta(days=1)
     window: Window = timedelta(hours=24)
-    rows: int = Field(200, ge=50, le=250, description="Rows explained in each look.")
+    rows: int = Field(200, ge=50, le=250, description="Rows sampled in each look.")
     requests: int = Field(
         200_000, ge=1000, le=2_000_000, description="Rows that the model may be asked in each look, by batch transform."
     )
@@ -139,6 +144,7 @@ class Attribution(Section):
             rows=self.rows,
             requests=self.requests,
             limit=self.ndcg,
+            method=self.method,
         )
 
 

@@ -22,7 +22,7 @@ from watchkeeper.config.labels import Label, Labels
 from watchkeeper.config.monitors import Monitors
 from watchkeeper.config.parts import INSTANCE_TYPE, Percent, S3Uri, Section, Severity, Text
 from watchkeeper.config.retraining import Retraining
-from watchkeeper.spec import BiasMonitor, InputFormat, Kind, Strategy, Task
+from watchkeeper.spec import AttributionMethod, BiasMonitor, InputFormat, Kind, Strategy, Task
 
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 """Lower case, digits and single hyphens: `--` is the separator of resource names (see `watchkeeper.naming`)."""
@@ -274,7 +274,23 @@ class ModelConfig(Section):
         if "bias" in self.retraining.triggers and self.monitors.bias is None:
             raise ValueError("retraining.triggers lists bias: name who is watched in monitors.bias, or leave it out")
         self._bias()  # refuses attributes that cannot be watched
+        self._check_method()
         return self
+
+    def _check_method(self) -> None:
+        """Refuse to read an estimator that is out of reach, or whose answers are of another kind."""
+        if self.monitors.attribution.method is not AttributionMethod.EXACT:
+            return
+        if self.endpoint.create is None:
+            raise ValueError(
+                "monitors.attribution.method exact reads the fitted model through explain_fn in inference.py, and "
+                "of an attached endpoint the artefact is its owner's: leave the method out, or create the endpoint"
+            )
+        if self.task is Task.MULTICLASS:
+            raise ValueError(
+                "monitors.attribution.method exact explains a value, or the odds of two classes, and a multiclass "
+                "model has neither: leave the method out"
+            )
 
     @property
     def personal_features(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from watchkeeper.findings import Finding, Findings
 from watchkeeper.message.account import Account
 from watchkeeper.message.layout import listed, moment
 from watchkeeper.naming import AlarmKind
-from watchkeeper.spec import ModelSpec
+from watchkeeper.spec import AttributionMethod, ModelSpec
 
 SHOWN = 6
 HEADLINE_ROOM = 45
@@ -42,11 +42,13 @@ def lines(look: AttributionLook) -> list[str]:
 
 
 def window(look: AttributionLook) -> str:
-    """Which rows were explained."""
+    """Which rows were explained, and how where that could be otherwise."""
+    exactly = " exactly" if look.importance.method is AttributionMethod.EXACT else ""
+    because = f"; sampled, because {look.importance.because.removesuffix('.')}" if look.importance.because else ""
     return (
         f"{look.findings.rows} of the rows that {look.version} was asked from {moment(look.start)} to "
-        f"{moment(look.end)} were explained; compared with {look.findings.baseline_rows} rows of baseline "
-        f"{look.baseline}"
+        f"{moment(look.end)} were explained{exactly}; compared with {look.findings.baseline_rows} rows of baseline "
+        f"{look.baseline}{because}"
     )
 
 

@@ -15,9 +15,19 @@ def importance_prefix(model: str, version: str) -> str:
     return baseline_prefix(model, version) + "importance-"
 
 
-def importance_key(model: str, version: str, baseline_id: str) -> str:
-    """What a version goes by on the rows of one baseline."""
-    return f"{importance_prefix(model, version)}{baseline_id}.json"
+def importance_key(model: str, version: str, baseline_id: str, *, exact: bool = False) -> str:
+    """What a version goes by on the rows of one baseline; sampled or exact, for the two cannot be compared."""
+    return f"{importance_prefix(model, version)}{baseline_id}{'-exact' if exact else ''}.json"
+
+
+def inexact_prefix(model: str, version: str) -> str:
+    """Prefix of why a version cannot be explained exactly."""
+    return baseline_prefix(model, version) + "inexact-"
+
+
+def inexact_key(model: str, version: str, baseline_id: str) -> str:
+    """Why a version cannot be explained exactly, as was found with one baseline; nothing where nobody knows."""
+    return f"{inexact_prefix(model, version)}{baseline_id}.json"
 
 
 def questions_prefix(model: str = "", run: str = "") -> str:
@@ -43,6 +53,16 @@ def asked_key(model: str, run: str, part: int) -> str:
 def answers_prefix(model: str, run: str) -> str:
     """Prefix of the answers to them."""
     return questions_prefix(model, run) + "answers/"
+
+
+def exact_prefix(model: str, run: str) -> str:
+    """Prefix of what the job leaves that explains a run exactly."""
+    return questions_prefix(model, run) + "exact/"
+
+
+def exact_key(model: str, run: str) -> str:
+    """What that job found, where SageMaker puts what a training job named `<model>--<run>` leaves."""
+    return f"{exact_prefix(model, run)}{model}--{run}/output/model.tar.gz"
 
 
 def explanation_key(model: str, run: str) -> str:

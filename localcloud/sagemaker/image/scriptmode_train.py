@@ -1,7 +1,8 @@
 """The `train` side of a script-mode image: turn the contract's files into SM_* variables and run the user's script.
 
 As SageMaker's training toolkit does: hyperparameters become `--name value` arguments and SM_HP_* variables, channels
-SM_CHANNEL_*; a script that fails leaves its reason in `output/failure` and a nonzero exit code.
+SM_CHANNEL_*; a script that fails leaves its reason in `output/failure` and a nonzero exit code. The toolkit installs
+what a `requirements.txt` beside the script names; here nothing is installed, so all of it must be there already.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import runpy
 import sys
 import traceback
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -64,6 +66,24 @@ def _argument(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def unmet(requirements: str) -> list[str]:
+    """The lines of a `requirements.txt` that this environment does not satisfy."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    found = []
+    for line in requirements.splitlines():
+        if not (stated := line.partition("#")[0].strip()):
+            continue
+        try:
+            wanted = Requirement(stated)
+            needed = wanted.marker is None or wanted.marker.evaluate()
+            if needed and not wanted.specifier.contains(metadata.version(wanted.name), prereleases=True):
+                found.append(stated)
+        except (InvalidRequirement, metadata.PackageNotFoundError):
+            found.append(stated)
+    return found
+
+
 class _LastLine(io.TextIOBase):
     """Standard error that also remembers its last line: what a script says before it ends with a bare exit code."""
 
@@ -113,6 +133,13 @@ def main() -> None:
     if not program or not path.is_file():
         (root / "output/failure").write_text(
             f"No script to run: sagemaker_program is {program!r} and sagemaker_submit_directory does not hold it."
+        )
+        sys.exit(1)
+    requirements = path.parent / "requirements.txt"
+    if requirements.is_file() and (lacking := unmet(requirements.read_text())):
+        (root / "output/failure").write_text(
+            f'InstallRequirementsError: ExitCode 1 ErrorMessage "ERROR: No matching distribution is installed here for '
+            f'{", ".join(lacking)}"'
         )
         sys.exit(1)
     code = run(path, arguments(decoded))
