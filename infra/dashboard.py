@@ -133,9 +133,10 @@ def _bias(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
 def _labels(metrics: ModelMetrics) -> list[cloudwatch.GraphWidget]:
     return [
         _graph(
-            "Labels",
+            "Labels, and predictions that none can be of",
             metrics.of(Metric.LABELS_JOINED, "Sum", metrics.join),
             metrics.of(Metric.UNUSABLE_LABELS, "Sum", metrics.join),
+            metrics.of(Metric.PREDICTIONS_WITHOUT_ID, "Sum", metrics.join),
         ),
         _graph(
             "Median of the time from prediction to label (seconds)",

@@ -122,10 +122,15 @@ def _baseline(spec: ModelSpec, version: str) -> Baseline | None:
 def _keep(spec: ModelSpec, baseline: Baseline, capture: CaptureKey, observed: Observed, at: datetime) -> None:
     profiling.write(spec, baseline, deployed.store(), capture, observed)
     profile = observed.profile
-    emit(spec.name, at, {Metric.ROWS_PROFILED: profile.rows, Metric.UNREADABLE_RECORDS: profile.unreadable})
-    logger.info("Profiled", key=capture.key, rows=profile.rows, unreadable=profile.unreadable)
+    counts: dict[Metric, float] = {
+        Metric.ROWS_PROFILED: profile.rows,
+        Metric.UNREADABLE_RECORDS: profile.unreadable,
+    }
     if observed.nameless:
+        counts[Metric.PREDICTIONS_WITHOUT_ID] = observed.nameless
         logger.warning(profiling.NAMELESS, key=capture.key, rows=observed.nameless)
+    emit(spec.name, at, counts)
+    logger.info("Profiled", key=capture.key, rows=profile.rows, unreadable=profile.unreadable)
 
 
 def _read_again(spec: ModelSpec, key: str, time: str) -> None:

@@ -18,6 +18,7 @@ from lambdas.join_labels import handler as join_labels
 from lambdas.profile_capture import handler as profile_capture
 from tests.support import CONTEXT, label_record, model_spec
 from tests.unit.captured import cells
+from tests.unit.fake_aws import emitted
 from watchkeeper import ids, naming
 from watchkeeper.aws import batches, deployed
 from watchkeeper.aws.store import Store
@@ -165,7 +166,11 @@ def judged() -> OutcomeBaseline:
 
 
 def test_labels_that_name_generated_ids_are_joined_and_counted_as_an_endpoint_s_are(
-    s3: Any, baseline: Baseline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    s3: Any,
+    baseline: Baseline,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ):
     # given a job that generates ids, but for its last two answers, and a version with a labelled holdout
     monkeypatch.setattr(join_labels, "deployed_spec", model_spec)
@@ -196,6 +201,7 @@ def test_labels_that_name_generated_ids_are_joined_and_counted_as_an_endpoint_s_
     assert np.count_nonzero(kept.times == hour) == 2
     warnings = [vars(record) for record in caplog.records if "without ids" in record.getMessage()]
     assert [(each["levelname"], each["key"], each["rows"]) for each in warnings] == [("WARNING", KEY, 2)]
+    assert emitted(capsys.readouterr().out)["PredictionsWithoutId"] == 2
 
 
 def test_a_file_that_was_answered_anew_is_pending_and_one_whose_profile_is_newer_is_not(s3: Any, baseline: Baseline):

@@ -17,7 +17,7 @@ from watchkeeper.lineage import Lineage
 from watchkeeper.outcomes import OutcomeBaseline
 from watchkeeper.performance import CompareSettings, measure
 from watchkeeper.performance.segments import weakest
-from watchkeeper.spec import ModelSpec
+from watchkeeper.spec import AttributionMethod, ModelSpec
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -44,6 +44,7 @@ def known(store: Store, spec: ModelSpec, version: str, package: Package | None, 
         segments=() if outcomes is None else weakest(outcomes, CompareSettings()),
         bias=_fairness(store, spec, version),
         importance=() if importance is None else importance.ranking(),
+        method=AttributionMethod.SAMPLING if importance is None else importance.method,
     )
 
 

@@ -107,7 +107,7 @@ def _evaluations(facts: Facts, rows: int) -> list[Document]:
             [_group("Mean loss", [_number(f"{s.feature} {s.cell}", s.loss, s.summary) for s in facts.segments[:rows]])],
         ),
         _evaluation("Fairness", "Each metric of each group, with its interval.", datasets, _fairness(facts, rows)),
-        _evaluation("Attribution", "Mean |contribution| to predictions.", datasets, _importance(facts, rows)),
+        _evaluation("Attribution", f"Mean |Shapley value|, {facts.found_by}.", datasets, _importance(facts, rows)),
     ]
     gate = facts.lineage.gate if facts.lineage else None
     if gate is not None:

@@ -10,7 +10,7 @@ from watchkeeper.bias.table import Row
 from watchkeeper.lineage import Lineage
 from watchkeeper.performance.findings import SegmentFinding
 from watchkeeper.performance.measured import Performance
-from watchkeeper.spec import ModelSpec
+from watchkeeper.spec import AttributionMethod, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Facts:
     ----------
     written : when the card was
     performance, segments, bias : of the labelled rows that the version was judged on; the segments are its weakest
-    importance : what it goes by
+    importance, method : what it goes by, and how that was found out
     """
 
     spec: ModelSpec
@@ -54,3 +54,10 @@ class Facts:
     segments: tuple[SegmentFinding, ...] = ()
     bias: tuple[Row, ...] = ()
     importance: tuple[Ranked, ...] = ()
+    method: AttributionMethod = AttributionMethod.SAMPLING
+
+    @property
+    def found_by(self) -> str:
+        """How it was found out what the version goes by, in words."""
+        exact = self.method is AttributionMethod.EXACT
+        return "exact, of the fitted estimator" if exact else "sampled, by asking the version"

@@ -20,6 +20,7 @@ class Metric(StrEnum):
 
     ROWS_PROFILED = "RowsProfiled"
     UNREADABLE_RECORDS = "UnreadableRecords"
+    PREDICTIONS_WITHOUT_ID = "PredictionsWithoutId"
     WINDOW_ROWS = "WindowRows"
     DRIFTED_FEATURES = "DriftedFeatures"
     DRIFT_SCORE = "DriftScore"
