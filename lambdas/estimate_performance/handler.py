@@ -44,7 +44,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     serving = deployed.registry().serving()
     baseline = None if serving is None else counted.baseline(serving.version)
     estimator = None if baseline is None else _estimator(spec, baseline.version)
-    if baseline is None or estimator is None:
+    if serving is None or baseline is None or estimator is None:
         logger.warning(
             "Nothing can be estimated: no version serves, or its baseline has too few labelled rows (see the log of "
             "build_baseline) or is from before there were estimates. Onboard the model, or retrain it"
@@ -54,7 +54,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     look = _look(spec, end, counted, baseline, estimator)
     key = naming.findings_key(spec.name, ESTIMATED_PERFORMANCE, end)
     deployed.store().put(key, look.to_json())
-    emit(spec.name, end, _metrics(look))
+    emit(spec.name, end, _metrics(look, new=serving.is_new(look.start)))
     logger.info("Looked", version=look.version, rows=look.estimate.rows, summary=look.summary)
     return {"verdict": look.findings.verdict.value, "trust": look.record.trust.value, "look": key}
 
@@ -91,13 +91,13 @@ def _record(
     )
 
 
-def _metrics(look: EstimateLook) -> dict[Metric, float]:
-    """Where nothing can be said of the window, an alarm holds its last state."""
+def _metrics(look: EstimateLook, *, new: bool) -> dict[Metric, float]:
+    """Where nothing can be said of the window, an alarm holds its last state, unless that was of the version before."""
     values: dict[Metric, float] = {}
     if look.estimate.supported and look.primary.value is not None:
         values[Metric.ESTIMATED_PERFORMANCE] = look.primary.value
-    if look.fall is not None:
-        values[Metric.ESTIMATED_FALL] = look.fall
+    if look.fall is not None or new:
+        values[Metric.ESTIMATED_FALL] = look.fall or 0
     if look.error is not None:
         values[Metric.ESTIMATE_ERROR] = look.error
     return values

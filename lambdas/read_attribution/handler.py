@@ -61,6 +61,7 @@ def _kept(spec: ModelSpec, run: str, question: Question, found: Attributions, re
         case Purpose.BASELINE:
             key = _baseline_key(spec, question)
             deployed.store().put(key, Importance.of(found, question.because).to_json())
+            emit(spec.name, question.end, {Metric.ATTRIBUTION_DRIFT: 0})  # with this ends the alarm of a version before
         case Purpose.WINDOW:
             key = _look(spec, question, Importance.of(found, question.because))
         case Purpose.EXPLANATION:

@@ -228,6 +228,15 @@ def test_a_window_like_the_baseline_has_not_drifted(s3: Any, capsys: pytest.Capt
     assert emitted(capsys.readouterr().out) == {"AttributionNdcg": look.findings.ndcg, "AttributionDrift": 0}
 
 
+def test_an_alarm_of_the_version_before_does_not_outlive_it(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    # given a version that nobody has asked yet what it goes by
+    serve(s3)
+    # when that is found out
+    found(s3, {})
+    # then
+    assert emitted(capsys.readouterr().out) == {"AttributionDrift": 0}
+
+
 def test_a_container_that_goes_by_another_feature_has_drifted(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
     # given
     serve(s3)

@@ -53,7 +53,7 @@ def serving(s3: Any) -> Any:
     outcomes, estimator = baseline()
     s3.put_object(Bucket=BUCKET, Key=naming.outcome_baseline_key("credit", "v1"), Body=outcomes.to_json())
     s3.put_object(Bucket=BUCKET, Key=naming.estimator_key("credit", "v1"), Body=estimator.to_json())
-    put_serving("v1", END)
+    put_serving("v1", END - timedelta(days=30))
     return s3
 
 
@@ -162,6 +162,16 @@ def test_too_few_rows_leave_the_alarm_as_it_is(serving: Any, capsys: pytest.Capt
     assert found.findings.verdict is EstimateVerdict.INSUFFICIENT_DATA
     assert found.summary.startswith(f"Of {rows} row(s) too few have a score")
     assert emitted(capsys.readouterr().out) == {}
+
+
+def test_an_alarm_of_the_version_before_does_not_outlive_it(serving: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    # given a version that took over within the window
+    put_serving("v1", END - timedelta(hours=1))
+    # when
+    found = look(serving)
+    # then
+    assert found.findings.verdict is EstimateVerdict.INSUFFICIENT_DATA
+    assert emitted(capsys.readouterr().out) == {"EstimatedFall": 0}
 
 
 def test_windows_with_too_few_labels_prove_nothing(serving: Any) -> None:
