@@ -71,6 +71,20 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"watchkeeper {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
+    _add_demo(commands)
+    _add_local(commands)
+    _add_account(commands)
+    check = commands.add_parser("validate", help="check models' YAML files")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_validate)
+    commands.add_parser("schema", help="print the JSON schema of a model's YAML file").set_defaults(run=_schema)
+    _add_constraints(commands)
+    _add_backtest(commands)
+    _add_profile(commands)
+    return top
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="run the whole loop on this machine", description=_DEMO)
     demo.add_argument(
         "--data", type=Path, metavar="FILE", help="a CSV or Parquet file of your own, instead of the example"
@@ -109,6 +123,8 @@ def parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=_demo)
 
+
+def _add_local(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     local = commands.add_parser("local", help="the embedded AWS, to play with").add_subparsers(
         required=True, metavar="up|down"
     )
@@ -118,6 +134,9 @@ def parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_local_up)
     local.add_parser("down", help="stop it").set_defaults(run=_local_down)
 
+
+def _add_account(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What is done to a model that is deployed to an account."""
     prepare = commands.add_parser("prepare", help="train a model's first version here and upload it")
     prepare.add_argument("model", help="a model's name, or its YAML file")
     prepare.add_argument(
@@ -152,15 +171,6 @@ def parser() -> argparse.ArgumentParser:
     )
     retrain.add_argument("--wait", action="store_true", help="stay until it has ended")
     retrain.set_defaults(run=_retrain)
-
-    check = commands.add_parser("validate", help="check models' YAML files")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check.set_defaults(run=_validate)
-    commands.add_parser("schema", help="print the JSON schema of a model's YAML file").set_defaults(run=_schema)
-    _add_constraints(commands)
-    _add_backtest(commands)
-    _add_profile(commands)
-    return top
 
 
 def _add_constraints(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

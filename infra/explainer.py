@@ -10,11 +10,11 @@ from infra import archives, grants
 from infra import machine_steps as steps
 from infra.machine_steps import State
 from infra.shared import ModelContext
-from watchkeeper import naming, rollout
+from infra.training import resources
+from watchkeeper import naming
 
 RUNTIME_SECONDS = 3600
 """Minutes are the rule: most of the job is its start."""
-WAIT_SECONDS = 2 * RUNTIME_SECONDS
 
 
 class Explainer(Construct):
@@ -75,32 +75,19 @@ class Explainer(Construct):
                     "S3OutputPath.$": f"States.Format('{questions}{{}}/exact/', $.plan.run)",
                     "KmsKeyId": context.platform.key.key_arn,
                 },
-                **self._resources(),
+                **resources(context, RUNTIME_SECONDS),
+                **self._environment(),
             },
             "ResultPath": steps.LAST,
             "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.inexact", "Next": failed}],
             "Next": then,
         }
 
-    def _resources(self) -> State:
-        """As the model is trained; the environment is that in which it is served, for `model_fn` may read it."""
-        training, create = self._context.config.retraining.training, self._context.config.endpoint.create
+    def _environment(self) -> State:
+        """That in which the model is served, for `model_fn` may read it."""
+        create = self._context.config.endpoint.create
         assert create is not None  # only a created endpoint is explained exactly: see watchkeeper.config
-        key = self._context.platform.key.key_arn
-        return {
-            "ResourceConfig": {
-                "InstanceType": training.instance_type,
-                "InstanceCount": 1,
-                "VolumeSizeInGB": training.volume_gb,
-                **({"VolumeKmsKeyId": key} if rollout.takes_volume_key(training.instance_type) else {}),
-            },
-            "EnableManagedSpotTraining": training.spot,
-            "StoppingCondition": {
-                "MaxRuntimeInSeconds": RUNTIME_SECONDS,
-                **({"MaxWaitTimeInSeconds": WAIT_SECONDS} if training.spot else {}),
-            },
-            **({"Environment": dict(create.environment)} if create.environment else {}),
-        }
+        return {"Environment": dict(create.environment)} if create.environment else {}
 
 
 def _channel(name: str, uri: str) -> State:

@@ -84,9 +84,8 @@ class Training(Construct):
         )
 
     def _training_job(self, then: str) -> State:
-        context, training = self._context, self._context.config.retraining.training
+        context = self._context
         key = context.platform.key.key_arn
-        seconds = int(training.max_runtime.total_seconds())
         merged = "States.JsonMerge($.hyperparameters.fixed, $.request.hyperparameters, false)"
         return {
             "Type": "Task",
@@ -101,17 +100,7 @@ class Training(Construct):
                     self._channel("schema", "schema/", "application/json"),
                 ],
                 "OutputDataConfig": {"S3OutputPath.$": in_run(context, "output/"), "KmsKeyId": key},
-                "ResourceConfig": {
-                    "InstanceType": training.instance_type,
-                    "InstanceCount": 1,
-                    "VolumeSizeInGB": training.volume_gb,
-                    **({"VolumeKmsKeyId": key} if rollout.takes_volume_key(training.instance_type) else {}),
-                },
-                "EnableManagedSpotTraining": training.spot,
-                "StoppingCondition": {
-                    "MaxRuntimeInSeconds": seconds,
-                    **({"MaxWaitTimeInSeconds": 2 * seconds} if training.spot else {}),
-                },
+                **resources(context, int(context.config.retraining.training.max_runtime.total_seconds())),
             },
             "ResultPath": "$.training",
             "Next": then,
@@ -129,3 +118,26 @@ class Training(Construct):
                 }
             },
         }
+
+
+def resources(context: ModelContext, seconds: int) -> State:
+    """The part of a training job's request that is about its instance, which a model's file describes.
+
+    Parameters
+    ----------
+    seconds : that it may run; on spot instances it may wait as long again for capacity
+    """
+    training, key = context.config.retraining.training, context.platform.key.key_arn
+    return {
+        "ResourceConfig": {
+            "InstanceType": training.instance_type,
+            "InstanceCount": 1,
+            "VolumeSizeInGB": training.volume_gb,
+            **({"VolumeKmsKeyId": key} if rollout.takes_volume_key(training.instance_type) else {}),
+        },
+        "EnableManagedSpotTraining": training.spot,
+        "StoppingCondition": {
+            "MaxRuntimeInSeconds": seconds,
+            **({"MaxWaitTimeInSeconds": 2 * seconds} if training.spot else {}),
+        },
+    }

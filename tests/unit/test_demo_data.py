@@ -204,7 +204,8 @@ def test_labels_that_come_late_come_hour_by_hour_each_so_long_after_its_request(
     # given two hours of traffic, of 30 rows each, whose labels come three hours later
     model = parse(own_data.describe(table(), "late", Path("x.csv"), LIKE), "x")
     s3 = FakeS3()
-    stage = Stage(FakeCloud(), model, ReplayWorld.halves(table(120)), 30, timedelta(hours=3))  # type: ignore[arg-type]
+    world, late = ReplayWorld.halves(table(120)), timedelta(hours=3)
+    stage = Stage(FakeCloud(), model, world, 30, late)  # type: ignore[arg-type]  # a fake
     stage.traffic = Traffic(model, FakeRuntime(), s3, "bucket")
     # when
     handed_in = []

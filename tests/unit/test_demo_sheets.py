@@ -51,7 +51,7 @@ def test_of_looks_whose_windows_overlap_the_first_is_told_whose_labels_have_come
     looks = [estimate(ended) for ended in range(6, 20)]
     records = FakeRecords(looks, dict.fromkeys(range(6, 18), (3000, 0.8)))
     # when
-    sheet = sheets.of_estimates(records)  # type: ignore[arg-type]
+    sheet = sheets.of_estimates(records)  # type: ignore[arg-type]  # a fake
     # then
     assert [line.cells[0] for line in sheet.lines] == ["v1, 21 Nov 08:00 to 14:00", "v1, 21 Nov 14:00 to 20:00"]
     assert sheet.lines[0].cells[1:] == (
@@ -68,7 +68,7 @@ def test_a_look_at_a_window_that_had_just_begun_is_passed_over() -> None:
     looks = [estimate(6, rows=200), estimate(7), estimate(8)]
     records = FakeRecords(looks, dict.fromkeys(range(6, 9), (3600, 0.8)))
     # when
-    (line,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]
+    (line,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]  # a fake
     # then
     assert line.cells[0] == "v1, 21 Nov 09:00 to 15:00"
 
@@ -78,8 +78,8 @@ def test_what_came_otherwise_is_marked_and_what_the_baseline_did_not_know_is_nam
     odd = (Unsupported("income", 0.4), Unsupported("home", 0.1))
     records = FakeRecords([estimate(6, unsupported=odd)], {6: (3600, 0.7)})
     # when
-    (warned,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]
-    (wrong,) = sheets.of_estimates(FakeRecords([estimate(6)], {6: (3600, 0.7)})).lines  # type: ignore[arg-type]
+    (warned,) = sheets.of_estimates(records).lines  # type: ignore[arg-type]  # a fake
+    (wrong,) = sheets.of_estimates(FakeRecords([estimate(6)], {6: (3600, 0.7)})).lines  # type: ignore[arg-type]  # a fake
     # then it is worse where nobody was warned
     assert (warned.tone, wrong.tone) == ("act", "bad")
     assert warned.cells[-2:] == ("no", "no: income (40%), home (10%)")
