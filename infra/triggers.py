@@ -13,18 +13,12 @@ from infra.notifications import alarm_rule
 from infra.schedules import Schedules
 from infra.shared import ModelContext
 from watchkeeper import naming
+from watchkeeper.admission import ALARMS
 from watchkeeper.naming import AlarmKind
 from watchkeeper.spec import Trigger
 
 LABEL_LOOK = "rate(6 hours)"
 """How often new labels are counted, where a number of them starts a retraining."""
-ALARMS = {
-    Trigger.DRIFT: AlarmKind.DRIFT,
-    Trigger.PERFORMANCE: AlarmKind.PERFORMANCE,
-    Trigger.CONCEPT_DRIFT: AlarmKind.CONCEPT_DRIFT,
-    Trigger.ESTIMATED_PERFORMANCE: AlarmKind.ESTIMATED_PERFORMANCE,
-    Trigger.BIAS: AlarmKind.BIAS,
-}
 
 
 class Triggers(Construct):

@@ -7,7 +7,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from watchkeeper.durations import lasting
+from watchkeeper.naming import AlarmKind
 from watchkeeper.spec import Retraining, Trigger
+
+ALARMS = {
+    Trigger.DRIFT: AlarmKind.DRIFT,
+    Trigger.PERFORMANCE: AlarmKind.PERFORMANCE,
+    Trigger.CONCEPT_DRIFT: AlarmKind.CONCEPT_DRIFT,
+    Trigger.ESTIMATED_PERFORMANCE: AlarmKind.ESTIMATED_PERFORMANCE,
+    Trigger.BIAS: AlarmKind.BIAS,
+}
+"""The triggers that are alarms."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import model_spec
+from watchkeeper.admission import ALARMS
 from watchkeeper.durations import lasting
 from watchkeeper.findings import Finding, Findings, Verdict
 from watchkeeper.message import (
@@ -26,6 +27,7 @@ from watchkeeper.message import (
 from watchkeeper.message.layout import SUBJECT_LIMIT, listed, subject
 from watchkeeper.message.machines import plain_cause
 from watchkeeper.naming import AlarmKind
+from watchkeeper.spec import Trigger
 
 SPEC = model_spec(name="credit-risk", endpoint="credit-endpoint")
 NOW = datetime(2026, 11, 21, 10, 3, tzinfo=UTC)
@@ -130,6 +132,21 @@ def test_a_drift_message_does_not_promise_a_retraining_that_is_switched_off() ->
     message = told(AlarmKind.DRIFT, evidence([finding("income")]), retraining=retraining)
     # then
     assert paragraph(message, "What happens now").startswith("Nothing by itself")
+
+
+@pytest.mark.parametrize("trigger", [trigger for trigger in Trigger if trigger in ALARMS])
+def test_an_alarm_that_starts_a_retraining_says_so_and_one_that_does_not_does_not(trigger: Trigger) -> None:
+    # given
+    retraining = dataclasses.replace(SPEC.retraining, triggers=(trigger,), cooldown_hours=36)
+    # when
+    starts, does_not = (
+        told(ALARMS[trigger], retraining=retraining),
+        told(AlarmKind.SERVER_ERRORS, retraining=retraining),
+    )
+    # then
+    words = "Retraining starts, unless one has begun within 1 day 12 hours."
+    assert paragraph(starts, "What happens now").startswith(words)
+    assert "Retraining starts" not in does_not.body
 
 
 def test_each_sort_of_change_has_its_own_likely_cause_and_like_ones_are_told_together() -> None:

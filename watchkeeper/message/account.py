@@ -23,7 +23,6 @@ class Account:
     seen : the rows that were looked at
     meaning : more of what the alarm is about
     trust : how sure it is
-    now : what happens by itself
     text : instead of the alarm's own words
     whole : what there is to read where the look is kept
     """
@@ -35,7 +34,6 @@ class Account:
     meaning: str = ""
     trust: str = ""
     causes: Sequence[str] = ()
-    now: str = ""
     remedies: Sequence[str] = ()
     text: Text | None = None
     whole: str = "All of the look"

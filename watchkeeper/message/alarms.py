@@ -7,9 +7,10 @@ What an alarm is called, how urgent it is and what to do about it is data (`text
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watchkeeper import naming
+from watchkeeper.admission import ALARMS
 from watchkeeper.durations import lasting
 from watchkeeper.message import drift
 from watchkeeper.message.account import Account, Evidence
@@ -80,10 +81,23 @@ def _raised(spec: ModelSpec, change: AlarmChange, evidence: Evidence | None) -> 
             since(moment(change.at) + seen),
             how_sure(account.trust),
             likely_cause(*(account.causes or [text.cause])),
-            happens_now(account.now or text.now),
+            happens_now(_retraining(spec, change.kind) or text.now),
             to_do(*(account.remedies or [text.do])),
             where(*_places(spec, change, f"{account.whole}: {evidence.uri}" if evidence else "")),
         ],
+    )
+
+
+def _retraining(spec: ModelSpec, kind: AlarmKind) -> str:
+    """What becomes of the alarm where the model's file lists it under retraining.triggers."""
+    settings = spec.retraining
+    if kind not in [ALARMS.get(trigger) for trigger in settings.triggers]:
+        return ""
+    cooldown = lasting(timedelta(hours=settings.cooldown_hours))
+    return (
+        f"Retraining starts, unless one has begun within {cooldown}. It waits until {settings.minimum_labels} labels "
+        f"of the last {settings.window_days} days are there, and rolls a candidate out only if it passes its gates "
+        "against the version that serves now, on the same labelled rows. Until then that version goes on serving."
     )
 
 

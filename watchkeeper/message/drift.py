@@ -11,7 +11,7 @@ from watchkeeper.message.account import Account
 from watchkeeper.message.attribution import by_weight, which_matter
 from watchkeeper.message.layout import listed, moment
 from watchkeeper.naming import AlarmKind
-from watchkeeper.spec import ModelSpec, Trigger
+from watchkeeper.spec import ModelSpec
 
 KINDS = (AlarmKind.DRIFT, AlarmKind.PREDICTION_DRIFT, AlarmKind.SUSPECT_VERSION)
 SHOWN = 10
@@ -62,23 +62,22 @@ def account(
     if kind is AlarmKind.DRIFT:
         drifted = by_weight(findings, importance) if findings else ()
         name = _naming("drift in {}", drifted) or "drift"
-        cause, now = causes(drifted), _retraining(spec)
+        cause = causes(drifted)
         matter = which_matter(findings, importance) if findings else ""
     elif kind is AlarmKind.PREDICTION_DRIFT:
         drifted = findings.changed_predictions if findings else ()
         name = _naming("predictions changed ({})", drifted)
-        cause, now = [_with(findings.changed_features if findings else ())], ""
+        cause = [_with(findings.changed_features if findings else ())]
     else:
         drifted = findings.changed_predictions if findings else ()
         name = f"new version {findings.version} suspect" if findings else ""
-        cause, now = [], ""
+        cause = []
     sized = sizes(drifted)
     return Account(
         name=name,
         lines=[matter, *sized] if sized else [],
         seen=window(findings) if findings else "no findings were kept for this time",
         causes=cause,
-        now=now,
         whole="All findings",
     )
 
@@ -93,16 +92,6 @@ def _with(features: Sequence[Finding]) -> str:
     if features:
         return f"The features that drifted with them: {listed([f.feature for f in features], NAMES_ROOM)}."
     return "No feature drifted: the way features go together has changed, or the model itself has."
-
-
-def _retraining(spec: ModelSpec) -> str:
-    if Trigger.DRIFT not in spec.retraining.triggers:
-        return "Nothing by itself: the model's file does not list drift under retraining.triggers."
-    return (
-        f"Retraining starts. It waits until {spec.retraining.minimum_labels} labels of the last "
-        f"{spec.retraining.window_days} days are there, and rolls a candidate out only if it does no worse than the "
-        "version that serves now, on the same labelled rows. Until then that version goes on serving."
-    )
 
 
 def sizes(findings: Iterable[Finding]) -> list[str]:

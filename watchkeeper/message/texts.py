@@ -34,7 +34,7 @@ TEXTS: Mapping[AlarmKind, Text] = {
         "drift",
         "The requests to {model} no longer look like the data its version was judged on.",
         "",
-        "",
+        "Nothing by itself: the model's file does not list drift under retraining.triggers.",
         "Look whether the named features changed at their source. If the change is a fault, mend it there: a model "
         "trained on faulty data learns the fault. If it is real, hand in labels, for retraining needs them.",
     ),
